@@ -1,0 +1,68 @@
+/**
+ * Operations and completions: what the machine asks of the outside, and what comes back.
+ *
+ * A device front (machine state) turns guest requests into numbered operations; the back answers each
+ * with one completion (design section 5). Both replicas issue the very same operations, because both
+ * run the same instructions.
+ */
+
+/** What a device front asks its back to do. Sectors are 512 bytes. */
+export type OperationRequest =
+  | {
+    readonly kind: "disk-read";
+    readonly disk: number;
+    readonly sector: number;
+    readonly sectors: number;
+  }
+  | {
+    readonly kind: "disk-write";
+    readonly disk: number;
+    readonly sector: number;
+    readonly data: Uint8Array;
+  }
+  | { readonly kind: "disk-flush"; readonly disk: number }
+  | {
+    readonly kind: "disk-unmap";
+    readonly disk: number;
+    readonly ranges: readonly SectorRange[];
+  }
+  /** Bytes for the bill port, to be placed at `offset` of the bill file: a repeat is harmless. */
+  | { readonly kind: "bill-append"; readonly offset: number; readonly data: Uint8Array };
+
+/** A run of 512-byte sectors. */
+export interface SectorRange {
+  readonly sector: number;
+  readonly sectors: number;
+}
+
+/** The kinds of operation, as they stand in the log. */
+export type OperationKind = OperationRequest["kind"];
+
+/** A request with its number: 0, 1, 2, … in order of issue, over the whole life of the machine. */
+export interface Operation {
+  readonly number: number;
+  readonly request: OperationRequest;
+}
+
+/**
+ * How an operation ended.
+ *
+ * - `done`: performed.
+ * - `uncertain`: it may or may not have been performed (paper rule IO2); the driver retries.
+ * - `io-error`: the back failed to perform it. `no-space`: it failed because the medium is full.
+ */
+export type CompletionStatus = "done" | "uncertain" | "io-error" | "no-space";
+
+/** A block of device data for guest memory, at a guest-physical byte address. */
+export interface DmaBlock {
+  readonly address: number;
+  readonly data: Uint8Array;
+}
+
+/** The answer to one operation, delivered at the end of an epoch. */
+export interface Completion {
+  readonly operation: number;
+  readonly status: CompletionStatus;
+  /** Read data, cut into the pieces of the request's scatter list. Empty unless a read was `done`. */
+  readonly blocks: readonly DmaBlock[];
+}
