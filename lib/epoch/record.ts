@@ -25,6 +25,15 @@ export interface HeaderRecord {
   readonly acknowledged: boolean;
   /** A digest of all RAM is in the log at least every so many steps. */
   readonly ramDigestSteps: number;
+  /** Byte of the console file at which console position 0 stands. */
+  readonly consoleBase: number;
+  /** Byte of the bill file at which the machine's offset 0 stands. */
+  readonly billBase: number;
+  /**
+   * SHA-256 of each disk at power-on, 64 hex digits: what a replica disk must hold. Absent when nobody
+   * with a disk of its own can join any more.
+   */
+  readonly diskDigests?: readonly string[];
 }
 
 /** Opens a key snapshot. It counts only from its commit. */

@@ -1,0 +1,128 @@
+/**
+ * Builds the guests into `fixtures/*.elf` with Debian 12's clang 14 and lld 14.
+ *
+ *     deno task guests            rebuild all
+ *     deno task guests --check    rebuild elsewhere and compare; exit 1 on a difference
+ *
+ * The bytes depend on the sources and the compiler's version only: no paths, dates or build ids. With
+ * another compiler `--check` says "ignored" and succeeds.
+ */
+
+const guestsFolder = new URL(".", import.meta.url).pathname;
+const fixturesFolder = new URL("../fixtures/", import.meta.url).pathname;
+
+/** The compiler and linker that the committed fixtures were built with. */
+const compiler = "clang-14";
+const linker = "ld.lld-14";
+const compilerVersion = "Debian clang version 14.0.6";
+const linkerVersion = "Debian LLD 14.0.6";
+
+const target = ["--target=riscv64-unknown-elf", "-march=rv64imac", "-mabi=lp64", "-mcmodel=medany"];
+const compilerFlags = [
+  ...target,
+  ...["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-g0"],
+  ...["-ffreestanding", "-fno-pie", "-nostdlib"],
+  ...["-mno-relax", "-fno-ident", "-fno-stack-protector", "-fno-asynchronous-unwind-tables"],
+  ...["-ffunction-sections", "-fdata-sections", "-Iruntime"],
+];
+const linkerFlags = [
+  "--gc-sections",
+  "--build-id=none",
+  "--strip-debug",
+  "--discard-locals",
+  "-T",
+  "runtime/link.ld",
+];
+
+/** Every guest is a folder beside this file; its name is the name of the fixture. */
+async function guestNames(): Promise<string[]> {
+  const names: string[] = [];
+  for await (const entry of Deno.readDir(guestsFolder)) {
+    if (entry.isDirectory && entry.name !== "runtime") names.push(entry.name);
+  }
+  return names.sort();
+}
+
+/** C and assembly sources of one folder, relative to `guests/`, in a fixed order. */
+async function sources(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (const entry of Deno.readDir(guestsFolder + folder)) {
+    if (/\.[cS]$/.test(entry.name)) files.push(`${folder}/${entry.name}`);
+  }
+  return files.sort();
+}
+
+async function run(command: string, args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd: guestsFolder })
+    .output();
+  if (!success) {
+    throw new Error(`${command} ${args.join(" ")} failed\n${new TextDecoder().decode(stderr)}`);
+  }
+  return new TextDecoder().decode(stdout);
+}
+
+async function compile(source: string, folder: string): Promise<string> {
+  const object = `${folder}/${source.replaceAll("/", "_")}.o`;
+  await run(compiler, [...compilerFlags, "-c", source, "-o", object]);
+  return object;
+}
+
+/** Builds all guests into `output`, with objects in `scratch`. */
+async function build(names: string[], output: string, scratch: string): Promise<void> {
+  const runtime: string[] = [];
+  for (const source of await sources("runtime")) runtime.push(await compile(source, scratch));
+  for (const name of names) {
+    const objects: string[] = [];
+    for (const source of await sources(name)) objects.push(await compile(source, scratch));
+    await run(linker, [...linkerFlags, ...runtime, ...objects, "-o", `${output}/${name}.elf`]);
+  }
+}
+
+/** Why this machine's tools cannot give the committed bytes, or nothing when they can. */
+async function unsuitableTools(): Promise<string | undefined> {
+  for (
+    const [command, version] of [[compiler, compilerVersion], [linker, linkerVersion]] as const
+  ) {
+    try {
+      const found = (await run(command, ["--version"])).split("\n")[0] ?? "";
+      if (!found.startsWith(version)) return `${command} is "${found}", not "${version}"`;
+    } catch {
+      return `${command} is not installed`;
+    }
+  }
+}
+
+function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+}
+
+/** Names of guests whose committed bytes differ from a rebuild in `output`. */
+async function differing(names: string[], output: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of names) {
+    const built = await Deno.readFile(`${output}/${name}.elf`);
+    const committed = await Deno.readFile(`${fixturesFolder}${name}.elf`).catch(() =>
+      new Uint8Array()
+    );
+    if (!equalBytes(built, committed)) found.push(name);
+  }
+  return found;
+}
+
+const check = Deno.args.includes("--check");
+const unsuitable = await unsuitableTools();
+if (unsuitable !== undefined) {
+  console.log(`guests: ignored, ${unsuitable}`);
+  Deno.exit(check ? 0 : 1);
+}
+const names = await guestNames();
+const scratch = await Deno.makeTempDir({ prefix: "lockstep-guests-" });
+try {
+  await build(names, check ? scratch : fixturesFolder, scratch);
+  const different = check ? await differing(names, scratch) : [];
+  for (const name of different) console.log(`guests: ${name}.elf differs from its rebuild`);
+  if (different.length === 0) console.log(`guests: ${names.length} ${check ? "equal" : "built"}`);
+  Deno.exitCode = different.length === 0 ? 0 : 1;
+} finally {
+  await Deno.remove(scratch, { recursive: true });
+}

@@ -1,0 +1,179 @@
+/**
+ * Split virtqueues (virtio 1.2, section 2.7) with indirect descriptors. A queue is guest memory: every
+ * address, length and index in it is checked, and no walk is longer than the queue.
+ */
+import { GuestMemory } from "../cpu/memory.ts";
+import type { MemoryPiece } from "./machine_state.ts";
+
+/** Largest queue, in descriptors. */
+export const maximumQueueSize = 128;
+
+/**
+ * Most bytes in one descriptor chain: 1 MiB of data, and room for the headers. It bounds the host
+ * memory that a request can cost.
+ */
+export const maximumChainBytes = 2 ** 20 + 2 ** 16;
+
+/** The driver has broken the rules of the queue; the device needs a reset. */
+export class VirtqueueError extends Error {
+  override readonly name = "VirtqueueError";
+}
+
+/** The registers of one queue. */
+export interface QueueRegisters {
+  readonly size: number;
+  readonly descriptors: number;
+  readonly available: number;
+  readonly used: number;
+  /** Index into the available ring of the next buffer to take, 16 bits. */
+  nextAvailable: number;
+  /** Index into the used ring of the next buffer to return, 16 bits. */
+  nextUsed: number;
+}
+
+/** A buffer that the driver has made available. */
+export interface Chain {
+  /** Index of its first descriptor: its name in the used ring. */
+  readonly head: number;
+  /** What the device reads. */
+  readonly readable: readonly MemoryPiece[];
+  /** What the device writes. */
+  readonly writable: readonly MemoryPiece[];
+}
+
+const descriptorBytes = 16;
+const flags = { next: 1, write: 2, indirect: 4 } as const;
+const noInterrupt = 1;
+
+/** One queue, as its registers describe it now. */
+export class Virtqueue {
+  readonly #memory: GuestMemory;
+  readonly #view: DataView;
+  readonly #registers: QueueRegisters;
+
+  constructor(memory: GuestMemory, registers: QueueRegisters) {
+    this.#memory = memory;
+    const { ram } = memory;
+    this.#view = new DataView(ram.buffer, ram.byteOffset, ram.byteLength);
+    this.#registers = registers;
+  }
+
+  /**
+   * Takes the next available buffer, or nothing when the driver has made no more available.
+   *
+   * @param inFlight Buffers taken and not returned.
+   * @throws {VirtqueueError} when the driver has broken the rules
+   */
+  take(inFlight: number): Chain | undefined {
+    const registers = this.#registers;
+    const { size, available, nextAvailable } = registers;
+    const driverIndex = this.#half(available + 2);
+    const waiting = (driverIndex - nextAvailable) & 0xffff;
+    if (waiting === 0) return undefined;
+    if (waiting > size) {
+      throw new VirtqueueError(`The driver claims ${waiting} buffers in a queue of ${size}`);
+    }
+    if (inFlight >= size) {
+      throw new VirtqueueError(`More than ${size} buffers are in flight`);
+    }
+    const head = this.#half(available + 4 + 2 * (nextAvailable % size));
+    const chain = this.#walk(head);
+    registers.nextAvailable = (nextAvailable + 1) & 0xffff;
+    return chain;
+  }
+
+  /**
+   * Returns a buffer of which the first `written` writable bytes have been written.
+   *
+   * @returns Whether the driver wants an interrupt.
+   * @throws {VirtqueueError} when the used ring is not in RAM
+   */
+  give(head: number, written: number): boolean {
+    const registers = this.#registers;
+    const { size, used, available, nextUsed } = registers;
+    const element = used + 4 + 8 * (nextUsed % size);
+    this.#check(element, 8);
+    this.#check(used, 4);
+    const entry = new Uint8Array(8);
+    const view = new DataView(entry.buffer);
+    view.setUint32(0, head, true);
+    view.setUint32(4, written, true);
+    this.#memory.write(element, entry);
+    registers.nextUsed = (nextUsed + 1) & 0xffff;
+    const index = new Uint8Array(2);
+    new DataView(index.buffer).setUint16(0, registers.nextUsed, true);
+    this.#memory.write(used + 2, index);
+    return (this.#half(available) & noInterrupt) === 0;
+  }
+
+  #walk(head: number): Chain {
+    const readable: MemoryPiece[] = [];
+    const writable: MemoryPiece[] = [];
+    let table = this.#registers.descriptors;
+    let entries = this.#registers.size;
+    let index = head;
+    let left = entries;
+    let bytes = 0;
+    let indirect = false;
+    for (;;) {
+      if (index >= entries) {
+        throw new VirtqueueError(`Descriptor ${index} is outside its table of ${entries}`);
+      }
+      if (left-- === 0) throw new VirtqueueError(`The descriptor chain at ${head} is a loop`);
+      const at = table + index * descriptorBytes;
+      this.#check(at, descriptorBytes);
+      const address = this.#double(at);
+      const length = this.#word(at + 8);
+      const flag = this.#half(at + 12);
+      if ((flag & flags.indirect) !== 0) {
+        if (indirect || (flag & flags.next) !== 0) {
+          throw new VirtqueueError(`The indirect descriptor ${index} stands in a chain`);
+        }
+        entries = length / descriptorBytes;
+        if (!Number.isInteger(entries) || entries === 0 || entries > maximumQueueSize) {
+          throw new VirtqueueError(`An indirect table of ${length} bytes is not allowed`);
+        }
+        this.#check(address, length);
+        indirect = true;
+        table = address;
+        index = 0;
+        left = entries;
+        continue;
+      }
+      bytes += length;
+      if (bytes > maximumChainBytes) {
+        throw new VirtqueueError(`The descriptor chain at ${head} is over ${maximumChainBytes} bytes`);
+      }
+      this.#check(address, length);
+      if ((flag & flags.write) !== 0) {
+        writable.push({ address, length });
+      } else if (writable.length > 0) {
+        throw new VirtqueueError(`The descriptor chain at ${head} has readable after writable parts`);
+      } else {
+        readable.push({ address, length });
+      }
+      if ((flag & flags.next) === 0) return { head, readable, writable };
+      index = this.#half(at + 14);
+    }
+  }
+
+  #check(address: number, length: number): void {
+    if (!this.#memory.contains(address, length)) {
+      throw new VirtqueueError(`${length} bytes at 0x${address.toString(16)} are not in RAM`);
+    }
+  }
+
+  #half(address: number): number {
+    this.#check(address, 2);
+    return this.#view.getUint16(address - GuestMemory.ramBase, true);
+  }
+
+  #word(address: number): number {
+    return this.#view.getUint32(address - GuestMemory.ramBase, true);
+  }
+
+  /** An address beyond 2^53 loses low bits; it is far outside RAM either way. */
+  #double(address: number): number {
+    return this.#word(address) + this.#word(address + 4) * 2 ** 32;
+  }
+}

@@ -1,0 +1,113 @@
+/** Decoded pages: a bounded pool of records, filled as instructions are first executed. */
+import {
+  CODE_PAGE_BYTES,
+  CODE_PAGES,
+  CODE_POOL,
+  PAGE_BYTES,
+  PAGE_CODE,
+  PAGE_WRITTEN,
+  RAM,
+  RECORD_BYTES,
+} from "./layout.ts";
+import type { GuestMemory } from "./memory.ts";
+import { PSEUDO } from "./operations.ts";
+import { crossesPage, RECORD_BYTES_PER_BYTE, RecordWriter } from "./record.ts";
+import type { Tlb } from "./tlb.ts";
+
+const NONE = -1;
+/** A store changes instructions that begin up to this many bytes before it. */
+const REACH_BACK = 2;
+
+/** The decoded pages of a hart. */
+export class CodeCache {
+  readonly #memory: GuestMemory;
+  readonly #tlb: Tlb;
+  readonly #bytes: Uint8Array;
+  readonly #halves: Uint16Array;
+  readonly #records: RecordWriter;
+  /** For each RAM page the pool's place that holds it. */
+  readonly #placeOf: Int16Array;
+  /** For each place the RAM page that it holds. */
+  readonly #pageAt = new Int32Array(CODE_PAGES).fill(NONE);
+  #next = 0;
+
+  constructor(memory: GuestMemory, tlb: Tlb) {
+    this.#memory = memory;
+    this.#tlb = tlb;
+    this.#bytes = new Uint8Array(memory.memory.buffer);
+    this.#halves = new Uint16Array(memory.memory.buffer);
+    this.#records = new RecordWriter(memory.memory);
+    this.#placeOf = new Int16Array(memory.ramBytes / PAGE_BYTES).fill(NONE);
+  }
+
+  /** The offset in memory of the decoded form of a RAM page. The oldest one gives way to a new one. */
+  page(ramPage: number): number {
+    const known = this.#placeOf[ramPage]!;
+    if (known !== NONE) return baseOf(known);
+    const place = this.#next;
+    this.#next = (place + 1) % CODE_PAGES;
+    this.#evict(place);
+    const base = baseOf(place);
+    this.#bytes.fill(0, base, base + CODE_PAGE_BYTES);
+    this.#records.pseudo(base + PAGE_BYTES * RECORD_BYTES_PER_BYTE, PSEUDO.pageEnd);
+    this.#placeOf[ramPage] = place;
+    this.#pageAt[place] = ramPage;
+    const flags = this.#memory.pageFlags[ramPage]!;
+    // Only a page written in this epoch can be in the write TLB.
+    if ((flags & PAGE_WRITTEN) !== 0) this.#tlb.removeWrites(RAM + ramPage * PAGE_BYTES);
+    this.#memory.pageFlags[ramPage] = flags | PAGE_CODE;
+    return base;
+  }
+
+  /** Fills in the record at `at`. */
+  decode(at: number): void {
+    const place = Math.floor((at - CODE_POOL) / CODE_PAGE_BYTES);
+    const pageOffset = (at - baseOf(place)) / RECORD_BYTES_PER_BYTE;
+    const half = (RAM + this.#pageAt[place]! * PAGE_BYTES + pageOffset) >> 1;
+    const low = this.#halves[half]!;
+    if (crossesPage(low, pageOffset)) this.#records.pseudo(at, PSEUDO.crossing);
+    else this.#records.instruction(at, low | this.#halves[half + 1]! << 16, pageOffset);
+  }
+
+  /** The first halfword of the instruction whose record is at `at`. */
+  firstHalf(at: number): number {
+    const place = Math.floor((at - CODE_POOL) / CODE_PAGE_BYTES);
+    const pageOffset = (at - baseOf(place)) / RECORD_BYTES_PER_BYTE;
+    return this.#halves[(RAM + this.#pageAt[place]! * PAGE_BYTES + pageOffset) >> 1]!;
+  }
+
+  /** Forgets what was decoded from bytes of one page. */
+  invalidate(offset: number, length: number): void {
+    const place = this.#placeOf[Math.floor(offset / PAGE_BYTES)]!;
+    if (place === NONE) return;
+    const start = Math.max(0, offset % PAGE_BYTES - REACH_BACK) & ~1;
+    const end = Math.min(PAGE_BYTES, offset % PAGE_BYTES + length);
+    const base = baseOf(place);
+    for (let at = start; at < end; at += RECORD_BYTES / RECORD_BYTES_PER_BYTE) {
+      this.#records.pseudo(base + at * RECORD_BYTES_PER_BYTE, PSEUDO.undecoded);
+    }
+  }
+
+  /** Forgets everything. The fetch TLBs must be flushed with it. */
+  clear(): void {
+    for (let place = 0; place < CODE_PAGES; place++) this.#forget(place);
+    this.#next = 0;
+  }
+
+  #evict(place: number): void {
+    if (this.#forget(place)) this.#tlb.removeFetches(baseOf(place));
+  }
+
+  #forget(place: number): boolean {
+    const ramPage = this.#pageAt[place]!;
+    if (ramPage === NONE) return false;
+    this.#pageAt[place] = NONE;
+    this.#placeOf[ramPage] = NONE;
+    this.#memory.pageFlags[ramPage]! &= ~PAGE_CODE;
+    return true;
+  }
+}
+
+function baseOf(place: number): number {
+  return CODE_POOL + place * CODE_PAGE_BYTES;
+}

@@ -1,0 +1,218 @@
+/**
+ * The interpreter: one WebAssembly function, generated from the instruction table.
+ *
+ * ```text
+ * enter:    read pc, TLB banks and remaining steps from memory
+ * lookup:   find the decoded page of the target in the fetch TLB, or ask the slow path
+ * dispatch: charge a step, or return when there are none left; branch on the record's operation
+ * ```
+ *
+ * A slow path that wants the hart's attention sets REMAINING to 0: the budget check sees it before the next
+ * instruction, at no cost to anything else.
+ */
+import {
+  block,
+  br,
+  brIf,
+  brTable,
+  call,
+  type Code,
+  i32,
+  i64,
+  Label,
+  leave,
+  type Local,
+  loop,
+  when,
+} from "../wasm/code.ts";
+import { FunctionBuilder, ModuleBuilder, type Signature } from "../wasm/module.ts";
+import { fieldOffset } from "./hart-block.ts";
+import {
+  ADDRESS,
+  CROSSING_RECORDS,
+  DATA_BANK,
+  FETCH_BANK,
+  FETCH_TLB,
+  REMAINING,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+} from "./layout.ts";
+import { operations, PSEUDO } from "./operations.ts";
+import { pcOf, RecordEmission } from "./record-emission.ts";
+import type { Frame } from "./record-emission.ts";
+
+/** What the interpreter calls when it cannot go on by itself. See `slow-paths.ts`. */
+export interface InterpreterImports {
+  load(width: number): number;
+  store(width: number): number;
+  atomic(width: number): number;
+  reserve(width: number): number;
+  conditional(width: number): number;
+  csr(operation: number, record: number): number;
+  system(event: number, record: number): number;
+  /** Makes the page at pc present in the fetch TLB, or traps. */
+  fetch(): void;
+  /** Decodes the record. */
+  decode(record: number): void;
+  /** Decodes the page-crossing instruction at pc to CROSSING_RECORDS, or traps. */
+  crossing(record: number): number;
+}
+
+const takesOne: Signature = { parameters: ["i32"], results: ["i32"] };
+const takesTwo: Signature = { parameters: ["i32", "i32"], results: ["i32"] };
+
+/** Builds the module. */
+export function generateInterpreter(): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder();
+  const imports = {
+    load: module.importFunction("load", takesOne),
+    store: module.importFunction("store", takesOne),
+    atomic: module.importFunction("atomic", takesOne),
+    reserve: module.importFunction("reserve", takesOne),
+    conditional: module.importFunction("conditional", takesOne),
+    csr: module.importFunction("csr", takesTwo),
+    system: module.importFunction("system", takesTwo),
+  };
+  const fetch = module.importFunction("fetch", { parameters: [], results: [] });
+  const decode = module.importFunction("decode", { parameters: ["i32"], results: [] });
+  const crossing = module.importFunction("crossing", takesOne);
+  const synchronise = addSynchronise(module);
+
+  const builder = new FunctionBuilder({ parameters: [], results: [] });
+  const frame: Frame = {
+    builder,
+    record: builder.local("i32"),
+    remaining: builder.local("i32"),
+    pcBase: builder.local("i64"),
+    bank: builder.local("i32"),
+    target: builder.local("i64"),
+    address: builder.local("i64"),
+    host: builder.local("i32"),
+    outcome: builder.local("i32"),
+    dispatch: new Label(),
+    lookup: new Label(),
+    enter: new Label(),
+    slow: { ...imports, synchronise },
+  };
+  const handlers: Code[] = [];
+  handlers[PSEUDO.undecoded] = undecoded(frame, decode);
+  handlers[PSEUDO.pageEnd] = pageEnd(frame);
+  handlers[PSEUDO.crossing] = crossingHandler(frame, crossing);
+  for (const operation of operations) {
+    handlers.push(new RecordEmission(frame, operation, temporaries(builder)).handler());
+  }
+  module.addFunction(builder, interpreterBody(frame, handlers, fetch), "run");
+  return module.encode();
+}
+
+/** 64-bit locals, shared between handlers. */
+function temporaries(builder: FunctionBuilder): () => Local {
+  let used = 0;
+  return () => {
+    const pool = pools.get(builder) ?? [];
+    pools.set(builder, pool);
+    return pool[used++] ??= builder.local("i64");
+  };
+}
+const pools = new WeakMap<FunctionBuilder, Local[]>();
+
+function addSynchronise(module: ModuleBuilder): number {
+  const builder = new FunctionBuilder({ parameters: ["i64", "i64", "i32"], results: [] });
+  const [address, pc, remaining] = builder.parameters as [Local, Local, Local];
+  return module.addFunction(builder, [
+    i64.store(i32.const(0), address.get, ADDRESS),
+    i64.store(i32.const(0), pc.get, fieldOffset.pc),
+    i32.store(i32.const(0), remaining.get, REMAINING),
+  ]);
+}
+
+function interpreterBody(frame: Frame, handlers: readonly Code[], fetch: number): Code {
+  const { remaining, target, bank, enter, lookup } = frame;
+  return loop(enter, [
+    remaining.set(i32.load(i32.const(0), REMAINING)),
+    target.set(i64.load(i32.const(0), fieldOffset.pc)),
+    bank.set(i32.load(i32.const(0), DATA_BANK)),
+    loop(lookup, [
+      lookUp(frame, fetch),
+      dispatchLoop(frame, handlers),
+    ]),
+  ]);
+}
+
+function lookUp(frame: Frame, fetch: number): Code {
+  const { record, remaining, pcBase, target, host, enter } = frame;
+  const low = i32.wrap(target.get);
+  const index = i32.and(
+    i32.shr_u(low, i32.const(8)),
+    i32.const((TLB_ENTRIES - 1) * TLB_ENTRY_BYTES),
+  );
+  const miss: Code = [
+    i64.store(i32.const(0), target.get, fieldOffset.pc),
+    i32.store(i32.const(0), remaining.get, REMAINING),
+    when(i32.eqz(remaining.get), leave),
+    call(fetch),
+    br(enter),
+  ];
+  return [
+    host.set(i32.add(i32.load(i32.const(0), FETCH_BANK), index)),
+    when(
+      i64.ne(i64.load(host.get, FETCH_TLB), i64.and(target.get, i64.const(-4096))),
+      miss,
+    ),
+    record.set(
+      i32.add(
+        i32.load(host.get, FETCH_TLB + 8),
+        i32.shl(i32.and(low, i32.const(0xffe)), i32.const(3)),
+      ),
+    ),
+    pcBase.set(i64.sub(target.get, i64.extend_u(i32.shr_u(record.get, i32.const(3))))),
+  ];
+}
+
+function dispatchLoop(frame: Frame, handlers: readonly Code[]): Code {
+  const { record, remaining, dispatch } = frame;
+  const labels = handlers.map(() => new Label());
+  const impossible = labels[0]!;
+  let body: Code = brTable(i32.load16_u(record.get), labels, impossible);
+  handlers.forEach((handler, index) => {
+    body = [block(labels[index]!, body), handler];
+  });
+  return loop(dispatch, [
+    when(i32.eqz(remaining.get), [
+      i64.store(i32.const(0), pcOf(frame), fieldOffset.pc),
+      i32.store(i32.const(0), i32.const(0), REMAINING),
+      leave,
+    ]),
+    remaining.set(i32.sub(remaining.get, i32.const(1))),
+    body,
+  ]);
+}
+
+/** Gives back the step that dispatch has charged for what is no instruction. */
+function uncharge({ remaining }: Frame): Code {
+  return remaining.set(i32.add(remaining.get, i32.const(1)));
+}
+
+function undecoded(frame: Frame, decode: number): Code {
+  return [uncharge(frame), call(decode, frame.record.get), br(frame.dispatch)];
+}
+
+function pageEnd(frame: Frame): Code {
+  return [uncharge(frame), frame.target.set(pcOf(frame)), br(frame.lookup)];
+}
+
+function crossingHandler(frame: Frame, crossing: number): Code {
+  const { record, remaining, pcBase, address, outcome, dispatch, enter, slow } = frame;
+  return [
+    call(slow.synchronise, address.get, pcOf(frame), remaining.get),
+    outcome.set(call(crossing, record.get)),
+    remaining.set(i32.load(i32.const(0), REMAINING)),
+    brIf(enter, i32.eqz(outcome.get)),
+    record.set(i32.const(CROSSING_RECORDS)),
+    pcBase.set(
+      i64.sub(i64.load(i32.const(0), fieldOffset.pc), i64.const(CROSSING_RECORDS / 8)),
+    ),
+    uncharge(frame),
+    br(dispatch),
+  ];
+}

@@ -1,0 +1,106 @@
+/**
+ * The TLBs, which the generated code looks into by itself.
+ *
+ * An entry is a tag (the virtual page address, or all ones) and a 32-bit value: for reads and writes what
+ * to add to a virtual address to get the offset in memory, for fetches the decoded page. Each bank serves
+ * one way of looking at memory, so that a change of privilege flushes nothing.
+ */
+import { GuestMemory } from "./memory.ts";
+import {
+  FETCH_TLB,
+  READ_TLB,
+  TLB_BANK_BYTES,
+  TLB_BANK_COUNT,
+  TLB_BANKS,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  WRITE_TLB,
+} from "./layout.ts";
+
+const ENTRY_WORDS = TLB_ENTRY_BYTES / 4;
+const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
+const VALUE_WORD = 2;
+
+/** Offsets of the banks in memory. */
+export const BANK = {
+  user: TLB_BANKS,
+  supervisor: TLB_BANKS + TLB_BANK_BYTES,
+  /** Supervisor with mstatus.SUM set. */
+  supervisorUser: TLB_BANKS + 2 * TLB_BANK_BYTES,
+  machine: TLB_BANKS + 3 * TLB_BANK_BYTES,
+} as const;
+
+/** The kinds of TLB in a bank, by their offset. */
+export type TlbKind = typeof READ_TLB | typeof WRITE_TLB | typeof FETCH_TLB;
+
+/** All TLBs of the hart. */
+export class Tlb {
+  readonly #words: Int32Array;
+  readonly #used = new Uint8Array(TLB_BANK_COUNT * 3);
+
+  constructor(memory: GuestMemory) {
+    this.#words = new Int32Array(memory.memory.buffer);
+    this.#used.fill(1);
+    this.flush();
+  }
+
+  /** Maps the page of a virtual address. */
+  fill(bank: number, kind: TlbKind, low: number, high: number, value: number): void {
+    const at = (bank + kind + (low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES)) >> 2;
+    this.#words[at] = low & ~0xfff;
+    this.#words[at + 1] = high;
+    this.#words[at + VALUE_WORD] = value;
+    this.#used[(bank + kind - TLB_BANKS) / TLB_BYTES] = 1;
+  }
+
+  /** Empties everything. */
+  flush(): void {
+    for (let table = 0; table < this.#used.length; table++) this.#empty(table);
+  }
+
+  /** Empties every bank that translates. */
+  flushTranslated(): void {
+    const machine = (BANK.machine - TLB_BANKS) / TLB_BYTES;
+    for (let table = 0; table < machine; table++) this.#empty(table);
+  }
+
+  /** Empties the write TLBs. */
+  flushWrites(): void {
+    for (let table = WRITE_TLB / TLB_BYTES; table < this.#used.length; table += 3) {
+      this.#empty(table);
+    }
+  }
+
+  /** Removes the write mappings of the page at this offset in memory. */
+  removeWrites(page: number): void {
+    this.#remove(WRITE_TLB, (tagLow, value) => ((tagLow + value) | 0) === (page | 0));
+  }
+
+  /** Removes the fetch mappings of a decoded page. */
+  removeFetches(decodedPage: number): void {
+    this.#remove(FETCH_TLB, (_tagLow, value) => value === decodedPage);
+  }
+
+  #remove(kind: TlbKind, matches: (tagLow: number, value: number) => boolean): void {
+    const words = this.#words;
+    for (let table = kind / TLB_BYTES; table < this.#used.length; table += 3) {
+      if (this.#used[table] === 0) continue;
+      const start = (TLB_BANKS + table * TLB_BYTES) >> 2;
+      const end = start + TLB_ENTRIES * ENTRY_WORDS;
+      for (let at = start; at < end; at += ENTRY_WORDS) {
+        if (matches(words[at]!, words[at + VALUE_WORD]!)) {
+          words[at] = -1;
+          words[at + 1] = -1;
+        }
+      }
+    }
+  }
+
+  #empty(table: number): void {
+    if (this.#used[table] === 0) return;
+    const start = (TLB_BANKS + table * TLB_BYTES) >> 2;
+    // All ones is no tag of any access: a tag has zeros where the alignment of an access is checked.
+    this.#words.fill(-1, start, start + TLB_ENTRIES * ENTRY_WORDS);
+    this.#used[table] = 0;
+  }
+}

@@ -1,0 +1,15 @@
+/** Divergence: a replica is no longer the machine that the log describes (design invariant 8). */
+
+/** The replica's state or behaviour differs from the log. It stops at this epoch. */
+export class DivergenceError extends Error {
+  override readonly name = "DivergenceError";
+
+  /**
+   * @param epoch The epoch whose record and execution disagree.
+   * @param step Steps since power-on when it was noticed.
+   * @param what What differs, in a few words.
+   */
+  constructor(readonly epoch: number, readonly step: number, readonly what: string) {
+    super(`Divergence in epoch ${epoch} at step ${step}: ${what}`);
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * What the hypervisor needs from the host. `lib/host` implements it on real clocks and files, tests on
+ * simulated ones.
+ */
+import type {
+  Completion,
+  CompletionStatus,
+  Operation,
+  OperationRequest,
+} from "../board/operation.ts";
+import type { EpochRecord } from "./record.ts";
+
+/** The host's two clocks. */
+export interface HostClock {
+  /** Ticks of 100 ns since an arbitrary moment; never goes back. */
+  monotonicTicks(): number;
+  /** Nanoseconds since 1970. */
+  realtimeNanoseconds(): bigint;
+}
+
+/** How the loop gives the host's event loop its turn. */
+export interface HostLoop {
+  /** Lets pending host events run, then resumes as soon as possible. */
+  turn(): Promise<void>;
+  /** Resolves after `ticks` (or never, when undefined), or earlier when `wake` resolves. */
+  sleep(ticks: number | undefined, wake: Promise<void>): Promise<void>;
+}
+
+/** What a device back answers. `data` holds the sectors of a read. */
+export interface Performed {
+  readonly status: CompletionStatus;
+  readonly data?: Uint8Array;
+}
+
+/** The machine's devices outside: disks, bill file, console. */
+export interface DeviceBacks {
+  /** Performs one operation. Never rejects: failures are statuses. Calls are made in issue order. */
+  perform(request: OperationRequest): Promise<Performed>;
+  /** Writes console bytes; `position` is that of the first. Resolves when they are performed. */
+  writeConsole(position: number, bytes: Uint8Array): Promise<void>;
+  /** Console bytes below this position are performed. */
+  readonly consolePerformed: number;
+  /** Resolves when the console has room; undefined when it has. */
+  consoleRoom(): Promise<void> | undefined;
+}
+
+/** Where finished epochs go: the log, the members, and from there the devices. */
+export interface Outlet {
+  /**
+   * Takes the record of a finished epoch with what that epoch wants done outside. Called before the
+   * next epoch starts; a promise slows the guest down until it resolves (bounded buffers).
+   *
+   * @param operations Operations issued in the epoch, in order. The outlet performs each when output
+   *   commit allows it, and answers through {@linkcode Arrivals}.
+   * @param console Console bytes of the epoch; the last one has position `consolePosition - 1`.
+   */
+  epochEnded(
+    record: EpochRecord,
+    operations: readonly Operation[],
+    console: Uint8Array,
+  ): Promise<void> | undefined;
+}
+
+/** What has reached the machine from outside and waits for the end of an epoch (buffer-interrupt). */
+export class Arrivals {
+  readonly #completions: Completion[] = [];
+  #input: Uint8Array[] = [];
+  #inputBytes = 0;
+  #performed = 0;
+  #wake: (() => void) | undefined;
+  #arrival: Promise<void> | undefined;
+
+  /** A completion that waits for delivery. */
+  complete(completion: Completion): void {
+    this.#completions.push(completion);
+    this.#signal();
+  }
+
+  /** Console input that waits for delivery. */
+  type(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#input.push(bytes);
+    this.#inputBytes += bytes.length;
+    this.#signal();
+  }
+
+  /** Console output below this position is performed. It rides on the next record, and wakes nobody. */
+  performed(position: number): void {
+    if (position > this.#performed) this.#performed = position;
+  }
+
+  /** Makes the hypervisor look up, for instance to stop. */
+  nudge(): void {
+    this.#signal();
+  }
+
+  /** Whether something waits to be delivered. */
+  get pending(): boolean {
+    return this.#completions.length > 0 || this.#inputBytes > 0;
+  }
+
+  /** Bytes of console input that wait. */
+  get inputBytes(): number {
+    return this.#inputBytes;
+  }
+
+  /** The highest console position known to be performed. */
+  get consolePerformed(): number {
+    return this.#performed;
+  }
+
+  /** Resolves at the next arrival. */
+  arrival(): Promise<void> {
+    this.#arrival ??= new Promise((resolve) => this.#wake = resolve);
+    return this.#arrival;
+  }
+
+  /** Takes completions with at most `limitBytes` of data, but at least one if there is one. */
+  takeCompletions(limitBytes: number): Completion[] {
+    let bytes = 0;
+    let count = 0;
+    for (const completion of this.#completions) {
+      for (const block of completion.blocks) bytes += block.data.length;
+      if (count > 0 && bytes > limitBytes) break;
+      count++;
+    }
+    return this.#completions.splice(0, count);
+  }
+
+  /** Takes at most `limit` bytes of console input. */
+  takeInput(limit: number): Uint8Array {
+    const taken = new Uint8Array(Math.min(limit, this.#inputBytes));
+    let filled = 0;
+    while (filled < taken.length) {
+      const chunk = this.#input[0]!;
+      const part = chunk.subarray(0, taken.length - filled);
+      taken.set(part, filled);
+      filled += part.length;
+      if (part.length === chunk.length) this.#input.shift();
+      else this.#input[0] = chunk.subarray(part.length);
+    }
+    this.#inputBytes -= taken.length;
+    return taken;
+  }
+
+  #signal(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+    this.#arrival = undefined;
+  }
+}

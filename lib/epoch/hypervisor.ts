@@ -1,0 +1,171 @@
+/**
+ * The main loop: runs the live machine one epoch at a time. At the end of epoch E it samples the time,
+ * takes what has arrived, delivers it, hands record E out, and goes on (paper rule end-of-epoch, in the
+ * revised protocol: nobody waits here, outputs do).
+ */
+import type { Machine } from "../board/machine.ts";
+import type { TimeBase } from "../board/environment.ts";
+import type { Completion } from "../board/operation.ts";
+import { endEpoch } from "./boundary.ts";
+import { GuestTime } from "./guest_time.ts";
+import type { Arrivals, HostClock, HostLoop, Outlet } from "./host.ts";
+import { LiveEnvironment } from "./live_environment.ts";
+import type { EpochPolicy } from "./policy.ts";
+import type { EndRecord, EpochRecord } from "./record.ts";
+
+/** What a hypervisor is made of. */
+export interface HypervisorOptions {
+  /** The machine as it stands after epoch `epoch`. */
+  readonly machine: Machine;
+  /** The last finished epoch; 0 at power-on. */
+  readonly epoch: number;
+  /** The time base of the next epoch. */
+  readonly time: TimeBase;
+  /** Ticks that have passed since that time base came into force: at a promotion, since its record. */
+  readonly elapsedTicks?: number;
+  readonly clock: HostClock;
+  readonly loop: HostLoop;
+  readonly arrivals: Arrivals;
+  readonly outlet: Outlet;
+  readonly policy: EpochPolicy;
+}
+
+/** What a promoted machine starts with (paper rules promotion and uncertain). */
+export interface Promotion {
+  readonly term: number;
+  /** Uncertain completions for the operations whose fate is unknown. */
+  readonly uncertain: readonly Completion[];
+}
+
+/** Why a machine is asked to stop. */
+export type StopReason = "detach" | "hand-over";
+
+/** Runs one live machine. */
+export class Hypervisor {
+  readonly #options: HypervisorOptions;
+  readonly #environment: LiveEnvironment;
+  readonly #time: GuestTime;
+  #epoch: number;
+  #stop: StopReason | undefined;
+  #atEpochEnd: (() => void)[] = [];
+  #stepsAtRamDigest = 0;
+
+  /** The machine's environment becomes the live one. */
+  constructor(options: HypervisorOptions) {
+    this.#options = options;
+    this.#environment = new LiveEnvironment(options.clock);
+    options.machine.environment = this.#environment;
+    this.#time = new GuestTime(options.clock, options.time, options.elapsedTicks);
+    this.#epoch = options.epoch;
+    this.#stepsAtRamDigest = options.machine.steps;
+  }
+
+  /** The last finished epoch. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The time base in force. */
+  get time(): TimeBase {
+    return this.#time.current;
+  }
+
+  /** Asks the machine to stop at its next epoch's end. The first reason counts. */
+  stop(reason: StopReason): void {
+    this.#stop ??= reason;
+    this.#options.arrivals.nudge();
+  }
+
+  /** Calls back once, when the machine stands at the end of an epoch: the moment of a snapshot. */
+  atNextEpochEnd(callback: () => void): void {
+    this.#atEpochEnd.push(callback);
+    this.#options.arrivals.nudge();
+  }
+
+  /**
+   * Runs the machine until it powers off or is stopped.
+   *
+   * @param promotion Given when this machine was a backup until now.
+   * @returns The record that ends the log.
+   */
+  async run(promotion?: Promotion): Promise<EndRecord> {
+    const { machine, loop } = this.#options;
+    if (promotion) {
+      machine.startEpoch(this.#time.current);
+      await this.#finish(0, promotion);
+    }
+    for (;;) {
+      const power = machine.power;
+      if (power.kind === "off") {
+        return { kind: "end", reason: "power-off", exitCode: power.exitCode };
+      }
+      const stop = this.#stop;
+      machine.startEpoch(this.#time.current);
+      const steps = stop === undefined ? this.#execute() : 0;
+      if (steps === 0 && stop === undefined) await this.#idle();
+      await this.#finish(steps);
+      if (stop !== undefined && machine.power.kind !== "off") return { kind: "end", reason: stop };
+      await loop.turn();
+    }
+  }
+
+  /** Runs the machine for one epoch's budget. */
+  #execute(): number {
+    const { machine, arrivals, policy, clock } = this.#options;
+    const busy = machine.outstanding.size > 0 || arrivals.pending;
+    const ticks = busy ? policy.busyTicks : policy.longestTicks;
+    const budget = Math.min(policy.epochSteps, this.#time.stepsIn(ticks), machine.stepsToTimer);
+    const before = clock.monotonicTicks();
+    const steps = machine.run(budget);
+    this.#time.measure(steps, clock.monotonicTicks() - before);
+    return steps;
+  }
+
+  /** The machine waits: sleeps until something arrives or the guest's timer is due. */
+  async #idle(): Promise<void> {
+    const { machine, arrivals, loop } = this.#options;
+    while (!arrivals.pending && this.#stop === undefined && this.#atEpochEnd.length === 0) {
+      const due = machine.timerDueTicks;
+      const left = due - this.#time.now();
+      if (left <= 0) return;
+      await loop.sleep(Number.isFinite(left) ? left : undefined, arrivals.arrival());
+    }
+  }
+
+  /** Ends the epoch: delivers, writes the record, lets its outputs go. */
+  async #finish(steps: number, promotion?: Promotion): Promise<void> {
+    const { machine, arrivals, outlet, policy } = this.#options;
+    const inputs = {
+      completions: promotion
+        ? promotion.uncertain
+        : arrivals.takeCompletions(policy.completionBytes),
+      consoleInput: promotion ? new Uint8Array(0) : arrivals.takeInput(machine.consoleInputRoom),
+      consolePerformed: Math.max(machine.consolePerformed, arrivals.consolePerformed),
+      time: this.#time.next(steps),
+    };
+    const console = machine.takeConsoleOutput();
+    const wantRam = this.#stop !== undefined ||
+      machine.steps - this.#stepsAtRamDigest >= policy.ramDigestSteps;
+    const reads = this.#environment.takeReads();
+    const digest = endEpoch(machine, inputs, wantRam);
+    // After the deliveries: what they make a front issue (a flush behind a write) is the record's, too.
+    const operations = machine.takeIssued();
+    if (digest.ram !== undefined) this.#stepsAtRamDigest = machine.steps;
+    const record: EpochRecord = {
+      kind: "epoch",
+      epoch: ++this.#epoch,
+      steps,
+      reads,
+      ...inputs,
+      digest,
+      ...(promotion ? { term: promotion.term } : {}),
+    };
+    const wait = outlet.epochEnded(record, operations, console);
+    if (wait) await wait;
+    if (this.#atEpochEnd.length > 0) {
+      const callbacks = this.#atEpochEnd;
+      this.#atEpochEnd = [];
+      for (const callback of callbacks) callback();
+    }
+  }
+}

@@ -1,0 +1,145 @@
+/** Replay: executes epochs exactly as their records say, and compares digests. */
+import type { Machine } from "../board/machine.ts";
+import type { TimeBase } from "../board/environment.ts";
+import type { Operation } from "../board/operation.ts";
+import { DeliveryError } from "../board/errors.ts";
+import { endEpoch } from "./boundary.ts";
+import { DivergenceError } from "./divergence.ts";
+import { ReadsExhaustedError, RecordedEnvironment } from "./recorded_environment.ts";
+import type { EpochRecord } from "./record.ts";
+
+/** What a replica tells while it replays. */
+export interface ReplicaEvents {
+  /** The log says that this operation has been performed. */
+  performed?(operation: Operation): void;
+  /** Console output of an epoch. */
+  console?(bytes: Uint8Array): void;
+}
+
+/**
+ * A machine in lockstep with a log: a backup's, or an offline replay's. Operations that it issues stay
+ * outstanding until the log brings their completion (paper rule backup-deaf).
+ */
+export class Replica {
+  readonly #environment = new RecordedEnvironment();
+  #epoch: number;
+  #time: TimeBase;
+  #record: EpochRecord | undefined;
+  #stepsLeft = 0;
+
+  /**
+   * @param machine The machine as it stands after epoch `epoch`.
+   * @param time The time base of the next epoch.
+   */
+  constructor(
+    readonly machine: Machine,
+    epoch: number,
+    time: TimeBase,
+    private readonly events: ReplicaEvents = {},
+  ) {
+    machine.environment = this.#environment;
+    this.#epoch = epoch;
+    this.#time = time;
+  }
+
+  /** The last epoch executed to its end. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The time base of the next epoch. */
+  get time(): TimeBase {
+    return this.#time;
+  }
+
+  /** Starts executing the epoch of a whole record. */
+  begin(record: EpochRecord): void {
+    if (this.#record) throw new Error(`Epoch ${this.#record.epoch} has not been finished`);
+    if (record.epoch !== this.#epoch + 1) {
+      this.#diverged(record.epoch, `the record follows epoch ${this.#epoch}`);
+    }
+    this.#record = record;
+    this.#stepsLeft = record.steps;
+    this.#environment.load(record.reads);
+    this.machine.startEpoch(this.#time);
+  }
+
+  /**
+   * Executes at most `steps` more steps of the epoch begun; at its end delivers its inputs and compares.
+   *
+   * @returns Whether the epoch is finished.
+   * @throws DivergenceError When the machine does not do what the record says.
+   */
+  advance(steps: number): boolean {
+    const record = this.#record;
+    if (!record) throw new Error("No epoch has been begun");
+    try {
+      let budget = Math.min(steps, this.#stepsLeft);
+      while (budget > 0) {
+        const done = this.machine.run(budget);
+        if (done === 0) {
+          const stands = this.machine.power.kind === "on" ? "waits" : "is powered off";
+          this.#diverged(
+            record.epoch,
+            `the machine ${stands}, ${this.#stepsLeft} steps are recorded`,
+          );
+        }
+        budget -= done;
+        this.#stepsLeft -= done;
+      }
+      if (this.#stepsLeft > 0) return false;
+      if (this.#environment.left > 0) {
+        this.#diverged(record.epoch, `${this.#environment.left} recorded reads were not asked for`);
+      }
+      this.#finish(record);
+      return true;
+    } catch (error) {
+      if (error instanceof ReadsExhaustedError || error instanceof DeliveryError) {
+        this.#diverged(record.epoch, error.message);
+      }
+      throw error;
+    }
+  }
+
+  /** Executes one whole epoch. */
+  execute(record: EpochRecord): void {
+    this.begin(record);
+    while (!this.advance(record.steps));
+  }
+
+  /** The operations whose fate only the log, or a promotion, can tell. */
+  outstanding(): Operation[] {
+    return [...this.machine.outstanding.values()];
+  }
+
+  #finish(record: EpochRecord): void {
+    const console = this.machine.takeConsoleOutput();
+    if (console.length > 0) this.events.console?.(console);
+    if (this.events.performed) {
+      for (const { operation, status } of record.completions) {
+        const known = this.machine.outstanding.get(operation);
+        if (known && status === "done") this.events.performed(known);
+      }
+    }
+    const digest = endEpoch(this.machine, record, record.digest.ram !== undefined);
+    this.machine.takeIssued();
+    if (digest.state !== record.digest.state) {
+      this.#diverged(record.epoch, differing("state", digest.state, record.digest.state));
+    }
+    if (digest.ram !== undefined && digest.ram !== record.digest.ram) {
+      this.#diverged(record.epoch, differing("RAM", digest.ram, record.digest.ram));
+    }
+    this.#epoch = record.epoch;
+    this.#time = record.time;
+    this.#record = undefined;
+  }
+
+  #diverged(epoch: number, what: string): never {
+    throw new DivergenceError(epoch, this.machine.steps, what);
+  }
+}
+
+function differing(what: string, here: bigint, logged: bigint | undefined): string {
+  const logText = logged === undefined ? "no such digest" : logged.toString(16).padStart(16, "0");
+  return `${what} digest is ${here.toString(16).padStart(16, "0")}, the log has ${logText}`;
+}

@@ -1,0 +1,268 @@
+/**
+ * One reader of a live machine's log: its stream, what is queued for it, and what it has acknowledged.
+ *
+ * A two-way member acknowledges each record when it is whole, checked and in memory. A one-way stream
+ * cannot: there a record counts as acknowledged when the kernel has taken it (design section 6).
+ */
+import type { LogRecord, ReturnRecord } from "../epoch/record.ts";
+import { ReturnDecoder } from "../log/record_decoder.ts";
+import { RecordEncoder } from "../log/record_encoder.ts";
+import type { ByteStream } from "./transport.ts";
+
+/** Bytes queued for one member beyond which the guest is slowed down. */
+export const SEND_BUFFER_BYTES = 4 << 20;
+/** Records are gathered into writes of about this size. */
+const WRITE_BYTES = 256 << 10;
+
+/** What an attachment tells about itself as it happens. */
+export interface AttachmentEvents {
+  /** It has acknowledged, or its queue has shrunk. */
+  progressed(attachment: Attachment): void;
+  /** It has its snapshot, verified. `sharedDisk`: it sees our lock and record on its disk. */
+  joined(attachment: Attachment, sharedDisk: boolean): void;
+  /** Its stream has ended or failed. */
+  lost(attachment: Attachment, reason: string): void;
+}
+
+/** One attached reader. */
+export class Attachment {
+  readonly #encoder = new RecordEncoder();
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #idle = false;
+  #queue: (LogRecord | Iterator<LogRecord>)[] = [];
+  #queuedBytes = 0;
+  #unacknowledged: { record: number; epoch: number }[] = [];
+  #acknowledgedEpoch: number;
+  #executedEpoch: number;
+  #sentBytes = 0;
+  #lost = false;
+  #ended = false;
+  #wake: (() => void) | undefined;
+  #drained: (() => void)[] = [];
+
+  /**
+   * @param id Fresh random id of this attachment; undefined for a log that nobody is promoted from.
+   * @param stream Where its log goes.
+   * @param snapshot Header and key snapshot, produced as the stream takes them.
+   * @param epoch The epoch at which the snapshot stands.
+   */
+  constructor(
+    readonly id: string | undefined,
+    readonly stream: ByteStream,
+    snapshot: Iterator<LogRecord>,
+    readonly epoch: number,
+    private readonly events: AttachmentEvents,
+  ) {
+    if (!stream.writable) throw new Error(`${stream.name} cannot be written to`);
+    this.#writer = stream.writable.getWriter();
+    this.#acknowledgedEpoch = epoch - 1;
+    this.#executedEpoch = epoch - 1;
+    this.#queue.push(snapshot);
+    void this.#pump();
+    if (id !== undefined && this.twoWay) void this.#listen(id);
+  }
+
+  /** Whether it can acknowledge. */
+  get twoWay(): boolean {
+    return this.stream.direction === "two-way";
+  }
+
+  /** Every record up to and including this epoch's is acknowledged. */
+  get acknowledgedEpoch(): number {
+    return this.#acknowledgedEpoch;
+  }
+
+  /** The last epoch that it says it has executed; for a one-way stream, unknown and never reported. */
+  get executedEpoch(): number {
+    return this.#executedEpoch;
+  }
+
+  /** Bytes handed to its stream so far. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  /** Whether its queue is longer than a well-behaved reader's. */
+  get full(): boolean {
+    return !this.#lost && this.#queuedBytes > SEND_BUFFER_BYTES;
+  }
+
+  /** Whether its stream has ended or failed. */
+  get gone(): boolean {
+    return this.#lost;
+  }
+
+  /** Queues a record. */
+  send(record: LogRecord): void {
+    if (this.#lost || this.#ended) return;
+    if (record.kind === "end") this.#ended = true;
+    this.#queue.push(record);
+    this.#queuedBytes += dataBytes(record);
+    this.#wake?.();
+  }
+
+  /** Queues a key snapshot: its records, from begin to commit. */
+  sendSnapshot(snapshot: Iterator<LogRecord>): void {
+    if (this.#lost || this.#ended) return;
+    this.#queue.push(snapshot);
+    this.#wake?.();
+  }
+
+  /** Resolves when everything queued has been taken by the stream, or the stream is lost. */
+  drained(): Promise<void> {
+    if (this.#lost || (this.#idle && this.#queue.length === 0)) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  /** Tells the reader that nothing more comes, once everything queued has been taken. */
+  async finish(): Promise<void> {
+    await this.drained();
+    if (this.#lost) return;
+    await this.#writer.close().catch((error: Error) => this.#fail(error.message));
+  }
+
+  /** Lets go of the stream; what is queued is lost. */
+  close(): void {
+    this.#lost = true;
+    this.#wake?.();
+    this.#resolveDrained();
+    void this.stream.close();
+  }
+
+  /** Writes what is queued, in order. A snapshot's records are made as the stream takes them. */
+  async #pump(): Promise<void> {
+    try {
+      while (!this.#lost) {
+        const first = this.#queue[0];
+        if (first === undefined) {
+          await this.#more();
+        } else if ("next" in first) {
+          const { value, done } = first.next();
+          if (done) this.#queue.shift();
+          else await this.#write(this.#encode(value));
+        } else {
+          await this.#write(this.#gather());
+        }
+      }
+    } catch (error) {
+      this.#fail(error instanceof Error ? error.message : String(error));
+    }
+    this.#resolveDrained();
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    await this.#writer.write(bytes);
+    this.#sentBytes += bytes.length;
+    if (!this.twoWay) this.#acknowledge(this.#encoder.records - 1);
+    this.events.progressed(this);
+  }
+
+  #encode(record: LogRecord): Uint8Array {
+    if (record.kind === "epoch" || record.kind === "snapshot-commit") {
+      this.#unacknowledged.push({ record: this.#encoder.records, epoch: record.epoch });
+    }
+    return this.#encoder.encode(record);
+  }
+
+  /** Encodes queued records for one write. */
+  #gather(): Uint8Array {
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#queue.length && bytes < WRITE_BYTES) {
+      const record = this.#queue[count]!;
+      if ("next" in record) break;
+      count++;
+      this.#queuedBytes -= dataBytes(record);
+      const encoded = this.#encode(record);
+      parts.push(encoded);
+      bytes += encoded.length;
+    }
+    this.#queue.splice(0, count);
+    return parts.length === 1 ? parts[0]! : concatenate(parts, bytes);
+  }
+
+  async #more(): Promise<void> {
+    this.#resolveDrained();
+    this.#idle = true;
+    await new Promise<void>((resolve) => this.#wake = resolve);
+    this.#idle = false;
+    this.#wake = undefined;
+  }
+
+  /** Reads acknowledgements until the stream ends. */
+  async #listen(id: string): Promise<void> {
+    try {
+      const { readable } = this.stream;
+      if (!readable) throw new Error(`${this.stream.name} cannot be read from`);
+      const decoder = new ReturnDecoder(id);
+      for await (const chunk of readable) {
+        for (const item of decoder.push(chunk)) this.#answer(item.record);
+      }
+      this.#fail("its stream has ended");
+    } catch (error) {
+      this.#fail(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #answer(record: ReturnRecord): void {
+    switch (record.kind) {
+      case "acknowledge":
+        if (record.record >= this.#encoder.records) {
+          throw new Error(`It acknowledges record ${record.record}, which has not been sent`);
+        }
+        this.#acknowledge(record.record);
+        return this.events.progressed(this);
+      case "executed":
+        this.#executedEpoch = Math.max(this.#executedEpoch, record.epoch);
+        return;
+      case "joined":
+        return this.events.joined(this, record.sharedDisk);
+      case "leave":
+        return this.#fail(`it leaves: ${record.reason}`);
+    }
+  }
+
+  #acknowledge(record: number): void {
+    let count = 0;
+    while (
+      count < this.#unacknowledged.length && this.#unacknowledged[count]!.record <= record
+    ) {
+      this.#acknowledgedEpoch = this.#unacknowledged[count]!.epoch;
+      count++;
+    }
+    if (count > 0) this.#unacknowledged.splice(0, count);
+  }
+
+  #fail(reason: string): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#wake?.();
+    this.#resolveDrained();
+    this.events.lost(this, reason);
+  }
+
+  #resolveDrained(): void {
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+}
+
+/** About how many bytes a record will take: its payload, and a little. */
+function dataBytes(record: LogRecord): number {
+  if (record.kind !== "epoch") return 64;
+  let bytes = 128 + record.consoleInput.length;
+  for (const { blocks } of record.completions) {
+    for (const block of blocks) bytes += block.data.length;
+  }
+  return bytes;
+}
+
+function concatenate(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  const whole = new Uint8Array(bytes);
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,320 @@
+/**
+ * A backup: follows its primary's stream in lockstep, and takes over when the stream stalls and the rules
+ * allow it (design section 6).
+ */
+import type { Operation } from "../board/operation.ts";
+import { DivergenceError } from "../epoch/divergence.ts";
+import type { HostClock, HostLoop } from "../epoch/host.ts";
+import type { EndRecord, HeaderRecord } from "../epoch/record.ts";
+import type { Replica } from "../epoch/replica.ts";
+import { LogError } from "../log/log_error.ts";
+import type { LogItem } from "../log/record_decoder.ts";
+import { Claim } from "./claim.ts";
+import { Follower } from "./follower.ts";
+import { Intake } from "./intake.ts";
+import type { FollowerExperience, PromotionDecision, PromotionView } from "./rules.ts";
+import { ReplicaDisks } from "./replica_disks.ts";
+import type { ByteStream } from "./transport.ts";
+
+/**
+ * What a stall leads to when no shared disk decides: `ask` and `wait` wait for the operator, `promote`
+ * is the operator's statement of the fail-stop assumption, `exit` leaves.
+ */
+export type OnStall = "ask" | "promote" | "wait" | "exit";
+
+/** What a backup is given. */
+export interface BackupOptions {
+  readonly stream: ByteStream;
+  /** Disk images, in the order of the machine's configuration. */
+  readonly disks: readonly string[];
+  /** The file to lock when there is no disk. */
+  readonly arbiter?: string;
+  readonly onStall: OnStall;
+  /** Silence that counts as a stall, ticks. */
+  readonly silenceTicks: number;
+  readonly clock: HostClock;
+  readonly loop: HostLoop;
+  /** Takes one line for a person whenever something happens. */
+  readonly note: (text: string) => void;
+  /** Told of every record, once it is executed; for a log copy and for status lines. */
+  readonly record?: (item: LogItem) => void;
+  /** Opens everything that the live machine will need; called with the lock in hand. */
+  readonly prepare: (takeover: Takeover) => Promise<void>;
+}
+
+/** What a promoted machine starts from. */
+export interface Takeover {
+  readonly header: HeaderRecord;
+  readonly replica: Replica;
+  /** Operations whose fate is unknown and that a repeat cannot harm: performed again. */
+  readonly again: readonly Operation[];
+  /** Operations whose fate is unknown: answered with an uncertain interrupt. */
+  readonly uncertain: readonly Operation[];
+  /** The term of the new primary. */
+  readonly term: number;
+  /** When the last record came, in ticks of the host's clock. */
+  readonly recordTicks: number;
+}
+
+/** How following ended. */
+export type BackupOutcome =
+  | { readonly kind: "ended"; readonly end: EndRecord }
+  | { readonly kind: "promoted"; readonly takeover: Takeover; readonly claim: Claim | undefined }
+  | { readonly kind: "left-behind"; readonly reason: string }
+  | { readonly kind: "stalled"; readonly reason: string };
+
+/** Time given to a two-way stream to reach its end once the lock is held; acknowledgements cover it. */
+const DRAIN_TICKS = 20_000_000;
+/** How often a stalled backup asks, and an undecided one probes, ticks. */
+const ASK_TICKS = 200_000;
+const PROBE_TICKS = 2_000_000;
+
+/** One backup, from its stream's header to its promotion or its end. */
+export class Backup {
+  readonly #options: BackupOptions;
+  readonly #intake: Intake;
+  readonly #follower: Follower;
+  #claim: Claim | undefined;
+  #replicaDisks: ReplicaDisks | undefined;
+  #prepared: Takeover | undefined;
+  #operatorSaysPromote = false;
+  #operatorSaysLeave = false;
+  #noted = "";
+  #probedTicks = 0;
+  #wake: (() => void) | undefined;
+
+  /** Starts reading the stream. */
+  constructor(options: BackupOptions) {
+    this.#options = options;
+    this.#intake = new Intake(options.stream, options.clock);
+    this.#follower = new Follower(this.#intake, options.clock, options.loop, {
+      header: (header) => this.#header(header),
+      joined: (replica) => this.#joined(replica),
+      performed: (operation) => this.#replicaDisks?.apply(operation),
+      ...(options.record ? { record: options.record } : {}),
+    });
+  }
+
+  /** The replica, once it is in place. */
+  get replica(): Replica | undefined {
+    return this.#follower.replica;
+  }
+
+  /** The operator says that the primary has failed (only counts where no shared disk decides). */
+  promoteNow(): void {
+    this.#operatorSaysPromote = true;
+    this.#wake?.();
+  }
+
+  /** The operator calls this backup off. */
+  leave(): void {
+    this.#operatorSaysLeave = true;
+    this.#wake?.();
+  }
+
+  /**
+   * Follows until the machine ends, or this backup is promoted, left behind, or refused.
+   *
+   * @throws DivergenceError | LogError | StateError When the replica or the stream is not what it should be.
+   */
+  async follow(): Promise<BackupOutcome> {
+    try {
+      for (;;) {
+        await this.#follower.executeAvailable();
+        const outcome = await this.#look();
+        if (outcome) return outcome;
+        await this.#pause();
+      }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#intake.answer({ kind: "leave", reason: reason.slice(0, 1000) });
+      this.#claim?.release();
+      await this.#close();
+      throw error;
+    }
+  }
+
+  async #look(): Promise<BackupOutcome | undefined> {
+    const { end } = this.#follower;
+    const { failure } = this.#intake;
+    if (end && end.reason !== "hand-over") return await this.#leave({ kind: "ended", end });
+    if (this.#operatorSaysLeave) {
+      return await this.#leave({ kind: "stalled", reason: "The operator has called it off" });
+    }
+    if (failure instanceof LogError && this.#intake.empty) throw failure;
+    if (!end && !this.#intake.over && !this.#silent()) {
+      this.#noted = "";
+      await this.#probe();
+      return undefined;
+    }
+    return await this.#stalled();
+  }
+
+  #silent(): boolean {
+    const { clock, silenceTicks } = this.#options;
+    return clock.monotonicTicks() - this.#intake.heardTicks > silenceTicks;
+  }
+
+  /** Rule 8, while the primary lives. */
+  async #probe(): Promise<void> {
+    const claim = this.#claim;
+    if (!claim || claim.sharing !== "undecided") return;
+    const now = this.#options.clock.monotonicTicks();
+    if (now - this.#probedTicks < PROBE_TICKS) return;
+    this.#probedTicks = now;
+    await claim.probe(false);
+  }
+
+  async #stalled(): Promise<BackupOutcome | undefined> {
+    const { onStall } = this.#options;
+    const replica = this.#follower.replica;
+    const what = this.#follower.end
+      ? "The primary hands over"
+      : this.#intake.over
+      ? "The stream has ended without an end record"
+      : "The stream is silent";
+    if (!replica) {
+      if (!this.#intake.over) return undefined;
+      return await this.#leave({ kind: "stalled", reason: `${what} before a whole snapshot` });
+    }
+    if (onStall === "exit") return await this.#leave({ kind: "stalled", reason: what });
+    if (this.#claim && this.#claim.sharing !== "replica") {
+      return onStall === "wait" ? undefined : await this.#governed(what, replica);
+    }
+    if (onStall === "promote" || this.#operatorSaysPromote) {
+      await this.#prepare(replica);
+      return this.#promoted(`${what}; promoted on the operator's word`);
+    }
+    this.#noteOnce(
+      `${what}; nobody can tell whether the primary still runs: send SIGUSR1 to promote this backup, ` +
+        "SIGTERM to leave",
+    );
+    return undefined;
+  }
+
+  /** A shared disk or an arbiter file decides. */
+  async #governed(what: string, replica: Replica): Promise<BackupOutcome | undefined> {
+    const claim = this.#claim!;
+    const view: Pick<PromotionView, "drained" | "execution" | "ready"> = {
+      drained: this.#drained(),
+      execution: this.#intake.empty ? "verified" : "behind",
+      ready: this.#prepared !== undefined,
+    };
+    const answer: PromotionDecision = await claim.ask(view, {
+      transport: this.#transport(),
+      grewAfterEnd: this.#intake.grewAfterEnd,
+    });
+    switch (answer.decision) {
+      case "follow":
+        this.#noteOnce(`${what}, but the lock is held: following on`);
+        return undefined;
+      case "left-behind":
+        return await this.#leave({ kind: "left-behind", reason: answer.reason });
+      case "refuse":
+        return await this.#leave({ kind: "stalled", reason: answer.reason });
+      case "prepare":
+        // With the lock in hand: read the stream once more to its end, then open everything.
+        this.#lockHeldTicks ??= this.#options.clock.monotonicTicks();
+        this.#options.stream.endAtPresentEnd();
+        if (view.drained && view.execution === "verified") await this.#prepare(replica);
+        return undefined;
+      case "promote":
+        return this.#promoted(`${what}; the lock is free and the record names this backup`);
+    }
+  }
+  #lockHeldTicks: number | undefined;
+
+  #transport(): FollowerExperience["transport"] {
+    if (this.#intake.header?.acknowledged) return "two-way";
+    return this.#intake.followsFile ? "file" : "pipe";
+  }
+
+  #drained(): boolean {
+    if (this.#lockHeldTicks === undefined) return false;
+    if (this.#intake.over) return true;
+    const { clock } = this.#options;
+    return this.#transport() === "two-way" &&
+      clock.monotonicTicks() - this.#lockHeldTicks > DRAIN_TICKS;
+  }
+
+  async #prepare(replica: Replica): Promise<void> {
+    await this.#replicaDisks?.close();
+    const outstanding = replica.outstanding();
+    const takeover: Takeover = {
+      header: this.#intake.header!,
+      replica,
+      again: outstanding.filter(({ request }) => request.kind === "bill-append"),
+      uncertain: outstanding.filter(({ request }) => request.kind !== "bill-append"),
+      term: this.#intake.header!.term + 1,
+      recordTicks: this.#follower.recordTicks,
+    };
+    await this.#options.prepare(takeover);
+    this.#prepared = takeover;
+  }
+
+  #promoted(why: string): BackupOutcome {
+    this.#options.note(why);
+    // Whatever the old stream still says or how it fails is of no interest any more.
+    void this.#intake.close();
+    return { kind: "promoted", takeover: this.#prepared!, claim: this.#claim };
+  }
+
+  async #header(header: HeaderRecord): Promise<void> {
+    const { disks, arbiter, stream } = this.#options;
+    const { configuration } = header;
+    if (disks.length > 0 && disks.length !== configuration.disks.length) {
+      throw new DivergenceError(
+        0,
+        0,
+        `the machine has ${configuration.disks.length} disks, --disk names ${disks.length}`,
+      );
+    }
+    const paths = disks.length > 0 ? disks : arbiter === undefined ? [] : [arbiter];
+    if (paths.length === 0) return;
+    this.#claim = new Claim(paths, {
+      run: header.run,
+      term: header.term,
+      ...(header.member === undefined ? {} : { memberId: header.member }),
+      ...(stream.identity && !header.acknowledged ? { oneWay: stream.identity } : {}),
+    });
+    await this.#claim.probe(false);
+  }
+
+  async #joined(replica: Replica): Promise<void> {
+    const { header } = this.#intake;
+    // The snapshot's records came after the lock was tried: the primary was alive then.
+    const sharing = await this.#claim?.probe(true);
+    if (sharing === "replica") {
+      this.#replicaDisks = await ReplicaDisks.open(this.#options.disks, header!);
+      this.#options.note("The disk is this backup's own copy of the primary's");
+    }
+    this.#intake.answer({
+      kind: "joined",
+      epoch: replica.epoch,
+      sharedDisk: this.#claim !== undefined && sharing !== "replica",
+    });
+  }
+
+  async #leave(outcome: BackupOutcome): Promise<BackupOutcome> {
+    this.#claim?.release();
+    await this.#close();
+    return outcome;
+  }
+
+  async #close(): Promise<void> {
+    await this.#replicaDisks?.close();
+    await this.#intake.close();
+  }
+
+  async #pause(): Promise<void> {
+    this.#intake.lookForEnd();
+    const woken = new Promise<void>((resolve) => this.#wake = resolve);
+    await this.#options.loop.sleep(ASK_TICKS, Promise.race([this.#intake.arrival(), woken]));
+  }
+
+  #noteOnce(text: string): void {
+    if (text === this.#noted) return;
+    this.#noted = text;
+    this.#options.note(text);
+  }
+}

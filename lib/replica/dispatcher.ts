@@ -1,0 +1,136 @@
+/**
+ * Output commit: holds back what leaves the machine until every member that may be promoted has the
+ * record of the epoch that issued it (design invariant 4; paper: revised protocol). Reads need not wait.
+ */
+import type { Completion, Operation } from "../board/operation.ts";
+import type { Machine } from "../board/machine.ts";
+import type { Arrivals, DeviceBacks, Performed } from "../epoch/host.ts";
+import { waitsForCommit } from "./rules.ts";
+
+/** An output that waits for the commit of its epoch. */
+interface Held {
+  readonly epoch: number;
+  readonly perform: () => void;
+}
+
+/** Counts that a status line shows. */
+export interface DispatcherCounts {
+  /** Outputs that wait for commit. */
+  readonly held: number;
+  /** Operations that the backs are performing. */
+  readonly underWay: number;
+  /** Highest epoch whose outputs may have left. */
+  readonly released: number;
+}
+
+/** Performs a live machine's outputs, each as soon as output commit allows. */
+export class Dispatcher {
+  #held: Held[] = [];
+  #underWay = new Set<Promise<void>>();
+  #released = 0;
+  #closed = false;
+
+  /**
+   * @param machine The live machine.
+   * @param backs Its devices.
+   * @param arrivals Where completions go.
+   * @param dispatched Told whenever an output that waited for commit goes to its device.
+   */
+  constructor(
+    private readonly machine: Machine,
+    private readonly backs: DeviceBacks,
+    private readonly arrivals: Arrivals,
+    private readonly dispatched: (epoch: number) => void,
+  ) {}
+
+  /** What waits and what is under way. */
+  get counts(): DispatcherCounts {
+    return { held: this.#held.length, underWay: this.#underWay.size, released: this.#released };
+  }
+
+  /** Takes the outputs of an epoch, in order; they go when {@linkcode release} reaches the epoch. */
+  submit(
+    epoch: number,
+    operations: readonly Operation[],
+    consolePosition: number,
+    console: Uint8Array,
+  ): void {
+    if (console.length > 0) {
+      this.#hold(epoch, () => this.#writeConsole(consolePosition, console));
+    }
+    for (const operation of operations) {
+      if (waitsForCommit(operation.request.kind)) {
+        this.#hold(epoch, () => this.#perform(operation));
+      } else {
+        this.#perform(operation);
+      }
+    }
+  }
+
+  /** Lets the outputs of all epochs up to and including `epoch` go. */
+  release(epoch: number): void {
+    if (epoch <= this.#released) return;
+    this.#released = epoch;
+    let count = 0;
+    while (count < this.#held.length && this.#held[count]!.epoch <= epoch) count++;
+    for (const held of this.#held.splice(0, count)) this.#go(held);
+  }
+
+  /** Epoch of the oldest output that waits for commit, if any. */
+  get oldestHeldEpoch(): number | undefined {
+    return this.#held[0]?.epoch;
+  }
+
+  /** Starts nothing more (hand-over), and resolves when what is under way has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#held = [];
+    await this.settled();
+  }
+
+  /** Resolves when nothing is under way. */
+  async settled(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  #hold(epoch: number, perform: () => void): void {
+    if (this.#closed) return;
+    if (epoch <= this.#released && this.#held.length === 0) this.#go({ epoch, perform });
+    else this.#held.push({ epoch, perform });
+  }
+
+  #go(held: Held): void {
+    this.dispatched(held.epoch);
+    held.perform();
+  }
+
+  #perform(operation: Operation): void {
+    if (this.#closed) return;
+    this.#track(
+      this.backs.perform(operation.request).then((performed) => {
+        this.arrivals.complete(completion(this.machine, operation, performed));
+      }),
+    );
+  }
+
+  #writeConsole(position: number, bytes: Uint8Array): void {
+    this.#track(
+      this.backs.writeConsole(position, bytes).then(() => {
+        this.arrivals.performed(this.backs.consolePerformed);
+      }),
+    );
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked: Promise<void> = work.finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
+  }
+}
+
+/** Makes the completion of `operation` from what its back answered. */
+function completion(machine: Machine, operation: Operation, performed: Performed): Completion {
+  const blocks = performed.data && performed.status === "done"
+    ? machine.dmaBlocks(operation.number, performed.data)
+    : [];
+  return { operation: operation.number, status: performed.status, blocks };
+}

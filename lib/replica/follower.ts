@@ -1,0 +1,133 @@
+/** A replica that follows a stream: restores its snapshot and executes its epochs as they come. */
+import { DivergenceError } from "../epoch/divergence.ts";
+import type { HostClock, HostLoop } from "../epoch/host.ts";
+import type { EndRecord, HeaderRecord } from "../epoch/record.ts";
+import type { Replica, ReplicaEvents } from "../epoch/replica.ts";
+import type { LogItem } from "../log/record_decoder.ts";
+import type { Intake } from "./intake.ts";
+import { SnapshotRestorer } from "./restore.ts";
+
+/** Steps between two turns of the event loop, so that records are acknowledged while an epoch runs. */
+const SLICE_STEPS = 200_000;
+/** Executed epochs are reported at most this often, ticks. */
+const REPORT_TICKS = 100_000;
+
+/** What a follower tells. */
+export interface FollowerEvents extends ReplicaEvents {
+  /** The header has come; nothing has been executed. */
+  header?(header: HeaderRecord): Promise<void>;
+  /** The snapshot is in place, its digest verified. */
+  joined?(replica: Replica): Promise<void>;
+  /** A record has been executed, or passed over. */
+  record?(item: LogItem): void;
+}
+
+/** Executes what an intake takes in. */
+export class Follower {
+  #restorer: SnapshotRestorer | undefined;
+  #replica: Replica | undefined;
+  #end: EndRecord | undefined;
+  #recordTicks: number;
+  #reportedTicks = 0;
+  #headerSeen = false;
+
+  /** Nothing happens before {@linkcode executeAvailable}. */
+  constructor(
+    private readonly intake: Intake,
+    private readonly clock: HostClock,
+    private readonly loop: HostLoop,
+    private readonly events: FollowerEvents = {},
+  ) {
+    this.#recordTicks = clock.monotonicTicks();
+  }
+
+  /** The replica, once the first snapshot is in place. */
+  get replica(): Replica | undefined {
+    return this.#replica;
+  }
+
+  /** The record that ended the stream, once everything before it has been executed. */
+  get end(): EndRecord | undefined {
+    return this.#end;
+  }
+
+  /** When the last executed record was taken, in ticks of the host's clock. */
+  get recordTicks(): number {
+    return this.#recordTicks;
+  }
+
+  /**
+   * Executes everything that is in memory.
+   *
+   * @throws DivergenceError When the replica is no longer the machine that the log describes.
+   */
+  async executeAvailable(): Promise<void> {
+    for (let item = this.intake.take(); item; item = this.intake.take()) {
+      await this.#accept(item);
+      this.events.record?.(item);
+    }
+    this.#report(true);
+  }
+
+  async #accept(item: LogItem): Promise<void> {
+    const { record } = item;
+    switch (record.kind) {
+      case "header":
+        await this.events.header?.(record);
+        this.#headerSeen = true;
+        return;
+      case "epoch":
+        return await this.#execute(item);
+      case "end":
+        this.#end = record;
+        return;
+      case "note":
+      case "heartbeat":
+        return;
+      default:
+        await this.#snapshot(item);
+        return await this.loop.turn();
+    }
+  }
+
+  async #snapshot(item: LogItem): Promise<void> {
+    const { record } = item;
+    if (this.#replica) {
+      // A later key snapshot of the machine that we are: only its digest matters.
+      if (record.kind !== "snapshot-commit") return;
+      const { machine } = this.#replica;
+      if (machine.snapshotDigest() === record.digest) return;
+      throw new DivergenceError(record.epoch, machine.steps, "the snapshot's digest is another");
+    }
+    const { header } = this.intake;
+    if (!header || !this.#headerSeen) throw new Error("A snapshot came before its header");
+    this.#restorer ??= new SnapshotRestorer(header);
+    this.#replica = this.#restorer.accept(item, this.events);
+    if (!this.#replica) return;
+    this.#restorer = undefined;
+    this.#recordTicks = this.clock.monotonicTicks();
+    await this.events.joined?.(this.#replica);
+  }
+
+  async #execute({ record }: LogItem): Promise<void> {
+    const replica = this.#replica;
+    if (!replica || record.kind !== "epoch") throw new Error("An epoch came before its snapshot");
+    this.#recordTicks = this.clock.monotonicTicks();
+    replica.begin(record);
+    let slices = 0;
+    while (!replica.advance(SLICE_STEPS)) {
+      slices++;
+      await this.loop.turn();
+    }
+    if (slices === 0) await this.loop.turn();
+    this.#report(false);
+  }
+
+  #report(now: boolean): void {
+    if (!this.#replica || !this.intake.header?.acknowledged) return;
+    const ticks = this.clock.monotonicTicks();
+    if (!now && ticks - this.#reportedTicks < REPORT_TICKS) return;
+    this.#reportedTicks = ticks;
+    this.intake.answer({ kind: "executed", epoch: this.#replica.epoch });
+  }
+}

@@ -1,0 +1,303 @@
+/**
+ * A live machine with all that hangs on it: its hypervisor, its devices behind output commit, its log
+ * and its members. `run`, `record`, `primary` and a promoted backup are all one of these.
+ */
+import type { Machine } from "../board/machine.ts";
+import type { TimeBase } from "../board/environment.ts";
+import type { Operation } from "../board/operation.ts";
+import {
+  Arrivals,
+  type DeviceBacks,
+  type HostClock,
+  type HostLoop,
+  type Outlet,
+} from "../epoch/host.ts";
+import { Hypervisor, type Promotion, type StopReason } from "../epoch/hypervisor.ts";
+import type { EpochPolicy } from "../epoch/policy.ts";
+import type { EndRecord, EpochRecord, HeaderRecord, LogRecord } from "../epoch/record.ts";
+import { formatVersion } from "../log/record_table.ts";
+import { Attachment, type AttachmentEvents } from "./attachment.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { randomId, type RunIdentity } from "./identity.ts";
+import { type MembershipStore, Roster, type RosterLimits } from "./roster.ts";
+import type { FileIdentity, MembershipRecord } from "./rules.ts";
+import { SnapshotShelf } from "./snapshot_shelf.ts";
+import type { ByteStream } from "./transport.ts";
+
+/** How often members are looked at, milliseconds. */
+const WATCH_MILLISECONDS = 20;
+/** How often a stream hears from a machine that has nothing to say, milliseconds. */
+const HEARTBEAT_MILLISECONDS = 100;
+
+/** What a live machine is made of. */
+export interface LiveOptions {
+  readonly machine: Machine;
+  /** The last finished epoch, 0 at power-on. */
+  readonly epoch: number;
+  /** Time base of the next epoch. */
+  readonly time: TimeBase;
+  readonly identity: RunIdentity;
+  readonly backs: DeviceBacks;
+  /** The membership record, when something arbitrates. */
+  readonly membership?: { readonly file: MembershipStore; readonly record: MembershipRecord };
+  readonly clock: HostClock;
+  readonly loop: HostLoop;
+  readonly policy: EpochPolicy;
+  readonly limits: RosterLimits;
+  /** Takes one line for a person whenever something happens. */
+  readonly note: (text: string) => void;
+  /** What headers say about the devices outside. */
+  readonly outputs: Pick<HeaderRecord, "consoleBase" | "billBase" | "diskDigests">;
+}
+
+/** Figures that a status line or the demo shows. */
+export interface LiveFigures {
+  /** The last finished epoch. */
+  readonly epoch: number;
+  /** Guest time in ticks of 100 ns. */
+  readonly guestTicks: number;
+  /** Log bytes handed to streams and files. */
+  readonly logBytes: number;
+  /** Pause of the guest for the last snapshot, ticks. */
+  readonly snapshotPauseTicks: number;
+  /** Epochs that the slowest member is behind, as far as members tell. */
+  readonly lagEpochs: number;
+}
+
+/** A machine that performs. */
+export class LiveMachine implements Outlet {
+  readonly #options: LiveOptions;
+  readonly #arrivals = new Arrivals();
+  readonly #dispatcher: Dispatcher;
+  readonly #hypervisor: Hypervisor;
+  readonly #roster: Roster;
+  readonly #shelf: SnapshotShelf;
+  readonly #logs: Attachment[] = [];
+  #lastSendTicks = 0;
+  #finishedBytes = 0;
+  #firstOutput: ((ticks: number) => void) | undefined;
+
+  /** Nothing runs before {@linkcode run}. */
+  constructor(options: LiveOptions) {
+    this.#options = options;
+    this.#dispatcher = new Dispatcher(options.machine, options.backs, this.#arrivals, (epoch) => {
+      this.#roster.dispatched(epoch);
+      this.#firstOutput?.(options.clock.monotonicTicks());
+      this.#firstOutput = undefined;
+    });
+    this.#roster = new Roster(
+      options.clock,
+      { commitAdvanced: () => this.#commit(), note: options.note },
+      options.membership,
+      options.limits,
+    );
+    this.#shelf = new SnapshotShelf(options.machine.configuration.ramBytes);
+    this.#hypervisor = new Hypervisor({
+      machine: options.machine,
+      epoch: options.epoch,
+      time: options.time,
+      clock: options.clock,
+      loop: options.loop,
+      arrivals: this.#arrivals,
+      outlet: this,
+      policy: options.policy,
+    });
+  }
+
+  /** Figures for people. */
+  get figures(): LiveFigures {
+    const epoch = this.#hypervisor.epoch;
+    const attachments = this.#roster.attachments;
+    const twoWay = attachments.filter((attachment) =>
+      attachment.twoWay && attachment.executedEpoch > 0
+    );
+    const executed = Math.min(epoch, ...twoWay.map((attachment) => attachment.executedEpoch));
+    const sent = [...attachments, ...this.#logs].map((attachment) => attachment.sentBytes);
+    return {
+      epoch,
+      guestTicks: this.#hypervisor.time.base,
+      logBytes: this.#finishedBytes + sent.reduce((sum, bytes) => sum + bytes, 0),
+      snapshotPauseTicks: this.#shelf.pauseTicks,
+      lagEpochs: epoch - executed,
+    };
+  }
+
+  /** Who could take over. */
+  get roster(): Roster {
+    return this.#roster;
+  }
+
+  /** Where console input goes. */
+  type(bytes: Uint8Array): void {
+    this.#arrivals.type(bytes);
+  }
+
+  /** Asks the machine to stop at its next epoch's end. */
+  stop(reason: StopReason): void {
+    this.#hypervisor.stop(reason);
+  }
+
+  /** Calls back with the time when the first output leaves. */
+  onFirstOutput(callback: (ticks: number) => void): void {
+    this.#firstOutput = callback;
+  }
+
+  /**
+   * Attaches a reader; its snapshot is taken at the next epoch's end (or now, before the machine runs).
+   *
+   * @param oneWay Identity of the pipe or file, for a stream that goes one way.
+   */
+  attach(stream: ByteStream, oneWay?: FileIdentity): void {
+    this.#atBoundary(() => {
+      const id = randomId();
+      const attachment = this.#attachment(id, stream, this.#roster, stream.direction === "two-way");
+      this.#roster.attach(id, attachment, oneWay);
+    });
+  }
+
+  /** Writes a log that nobody is promoted from. */
+  logTo(stream: ByteStream): void {
+    this.#atBoundary(() => {
+      const events: AttachmentEvents = {
+        progressed: () => {},
+        joined: () => {},
+        lost: (_attachment, reason) =>
+          this.#options.note(`The log ${stream.name} is lost: ${reason}`),
+      };
+      this.#logs.push(this.#attachment(undefined, stream, events, false));
+    });
+  }
+
+  /** Puts a key snapshot into the logs at the next epoch's end. */
+  snapshotLogs(): void {
+    this.#atBoundary(() => {
+      for (const log of this.#logs) log.sendSnapshot(this.#snapshot());
+    });
+  }
+
+  /**
+   * Runs until power-off or {@linkcode stop}, and sees everything that has left the machine through.
+   *
+   * @param promotion Given when the machine was a backup until now; its outstanding operations that are
+   *   not uncertain are performed again.
+   */
+  async run(
+    promotion?: Promotion & {
+      readonly again: readonly Operation[];
+      readonly console: Uint8Array;
+    },
+  ): Promise<EndRecord> {
+    const watch = setInterval(() => this.#watch(), WATCH_MILLISECONDS);
+    this.#running = true;
+    try {
+      if (promotion) this.#performAgain(promotion.again, promotion.console);
+      const end = await this.#hypervisor.run(promotion);
+      if (end.reason === "hand-over") await this.#dispatcher.close();
+      else await this.#everythingPerformed();
+      for (const log of this.#logs) {
+        log.send(end);
+        await log.finish();
+      }
+      await this.#roster.end(end);
+      return end;
+    } finally {
+      clearInterval(watch);
+      for (const log of this.#logs) log.close();
+    }
+  }
+  #running = false;
+
+  /** @inheritdoc */
+  epochEnded(
+    record: EpochRecord,
+    operations: readonly Operation[],
+    console: Uint8Array,
+  ): Promise<void> | undefined {
+    this.#roster.send(record);
+    for (const log of this.#logs) log.send(record);
+    this.#lastSendTicks = this.#options.clock.monotonicTicks();
+    const position = this.#options.machine.consolePosition - console.length;
+    this.#dispatcher.submit(record.epoch, operations, position, console);
+    this.#commit();
+    return this.#room();
+  }
+
+  /** Bounded buffers: a full one slows the guest. */
+  #room(): Promise<void> | undefined {
+    const waits: Promise<void>[] = [];
+    const members = this.#roster.room();
+    if (members) waits.push(members);
+    for (const log of this.#logs) if (log.full) waits.push(log.drained());
+    const console = this.#options.backs.consoleRoom();
+    if (console) waits.push(console);
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => {});
+  }
+
+  #commit(): void {
+    this.#dispatcher.release(this.#roster.committedEpoch);
+  }
+
+  #watch(): void {
+    this.#roster.watch(this.#dispatcher.oldestHeldEpoch);
+    const silent = this.#options.clock.monotonicTicks() - this.#lastSendTicks;
+    if (silent < HEARTBEAT_MILLISECONDS * 10_000) return;
+    for (const attachment of this.#roster.attachments) {
+      if (attachment.stream.kind !== "file") attachment.send({ kind: "heartbeat" });
+    }
+    this.#lastSendTicks = this.#options.clock.monotonicTicks();
+  }
+
+  /** What a promoted machine repeats: idempotent operations, and console output not known performed. */
+  #performAgain(again: readonly Operation[], console: Uint8Array): void {
+    const { machine, epoch } = this.#options;
+    this.#dispatcher.submit(epoch + 1, again, machine.consolePosition - console.length, console);
+  }
+
+  /** Power-off commits everything before `end`. */
+  async #everythingPerformed(): Promise<void> {
+    while (this.#dispatcher.oldestHeldEpoch !== undefined) await this.#options.loop.turn();
+    await this.#dispatcher.settled();
+  }
+
+  #atBoundary(action: () => void): void {
+    if (this.#running) this.#hypervisor.atNextEpochEnd(action);
+    else action();
+  }
+
+  #attachment(
+    id: string | undefined,
+    stream: ByteStream,
+    events: AttachmentEvents,
+    acknowledged: boolean,
+  ): Attachment {
+    const { epoch } = this.#hypervisor;
+    return new Attachment(id, stream, this.#stream(id, acknowledged), epoch, events);
+  }
+
+  /** Header and key snapshot of a new stream; the machine's state is taken now. */
+  #stream(id: string | undefined, acknowledged: boolean): Iterator<LogRecord> {
+    const { identity, machine, policy, outputs } = this.#options;
+    const header: HeaderRecord = {
+      kind: "header",
+      version: formatVersion,
+      run: identity.run,
+      term: identity.term,
+      ...(id === undefined ? {} : { member: id }),
+      configuration: machine.configuration,
+      acknowledged,
+      ramDigestSteps: policy.ramDigestSteps,
+      ...outputs,
+    };
+    return headed(header, this.#snapshot());
+  }
+
+  #snapshot(): Generator<LogRecord> {
+    const { machine, clock } = this.#options;
+    return this.#shelf.take(machine, this.#hypervisor.epoch, this.#hypervisor.time, clock);
+  }
+}
+
+function* headed(header: HeaderRecord, snapshot: Iterable<LogRecord>): Generator<LogRecord> {
+  yield header;
+  yield* snapshot;
+}

@@ -1,0 +1,359 @@
+/**
+ * The live machine's members: who is waited for, who is named in the membership record, who is removed
+ * (design section 6, rules 1 to 3). The decisions are those of `rules.ts`; here they meet real streams
+ * and a real record file.
+ */
+import type { EndRecord, LogRecord } from "../epoch/record.ts";
+import type { HostClock } from "../epoch/host.ts";
+import type { Attachment, AttachmentEvents } from "./attachment.ts";
+import type { FileIdentity, MemberName, MembershipRecord, RecordKnowledge } from "./rules.ts";
+import {
+  durablyWritten,
+  mayAdd,
+  mayPerform,
+  membersWaitedFor,
+  recordWith,
+  recordWithout,
+  writeBegun,
+  writeFailed,
+} from "./rules.ts";
+
+/** Where the membership record is kept. Absent when nothing arbitrates. */
+export interface MembershipStore {
+  /** Makes the record durable (rule 1). Rejects when that is not certain. */
+  write(record: MembershipRecord): Promise<void>;
+}
+
+/** How long the roster waits. Ticks of 100 ns. */
+export interface RosterLimits {
+  /** An output that waits longer than this for a member's acknowledgement removes the member. */
+  readonly silenceTicks: number;
+  /** Pause before a membership write that failed is tried again. */
+  readonly retryTicks: number;
+}
+
+/** What the command line uses. */
+export const DEFAULT_LIMITS: RosterLimits = { silenceTicks: 20_000_000, retryTicks: 2_000_000 };
+
+/** What the roster tells its machine. */
+export interface RosterEvents {
+  /** More outputs may leave. */
+  commitAdvanced(): void;
+  /** Something to tell a person, in one line. */
+  note(text: string): void;
+}
+
+/** Where an attached reader stands. */
+type Standing =
+  /** It has not got its whole snapshot yet. Nobody waits for it. */
+  | "joining"
+  /** It has its snapshot; it is waited for, and not named yet. */
+  | "adding"
+  /** It may be promoted, or (without a shared disk) its operator may do so. It is waited for. */
+  | "member"
+  /** Waited for until its removal is durable. */
+  | "removing";
+
+interface Entry {
+  readonly attachment: Attachment;
+  readonly member: MemberName;
+  standing: Standing;
+  /** Whether the membership record governs it; a replica with a disk of its own is not named there. */
+  governed: boolean;
+  /** Since when it has held up an output, in ticks. */
+  blockingSince: number | undefined;
+  reason: string;
+}
+
+/** What a status line shows about the members. */
+export type Protection = "protected" | "joining" | "SOLO";
+
+/** The members of a live machine. */
+export class Roster implements AttachmentEvents {
+  readonly #entries = new Map<string, Entry>();
+  #knowledge: RecordKnowledge | undefined;
+  #reconciling = false;
+  #retryAt = 0;
+  #latestEpoch = 0;
+  /** Last epoch with an output already handed to its device. */
+  #dispatchedEpoch = 0;
+
+  /**
+   * @param clock Measures silences.
+   * @param events Where to tell.
+   * @param store The membership record file, with the record that stands in it.
+   */
+  constructor(
+    private readonly clock: HostClock,
+    private readonly events: RosterEvents,
+    private readonly store?: { readonly file: MembershipStore; readonly record: MembershipRecord },
+    private readonly limits: RosterLimits = DEFAULT_LIMITS,
+  ) {
+    this.#knowledge = store ? durablyWritten(store.record) : undefined;
+  }
+
+  /** Attaches a reader that takes a snapshot now. */
+  attach(id: string, attachment: Attachment, oneWay?: FileIdentity): void {
+    const member = oneWay ? { id, oneWay } : { id };
+    this.#entries.set(id, {
+      attachment,
+      member,
+      standing: "joining",
+      governed: this.#knowledge !== undefined,
+      blockingSince: undefined,
+      reason: "",
+    });
+  }
+
+  /** Sends a record to everyone. */
+  send(record: LogRecord): void {
+    if (record.kind === "epoch") this.#latestEpoch = record.epoch;
+    for (const { attachment } of this.#entries.values()) attachment.send(record);
+  }
+
+  /** The epoch up to which outputs may leave: everyone waited for has acknowledged it. */
+  get committedEpoch(): number {
+    let epoch = this.#latestEpoch;
+    for (const member of this.#waitedFor()) {
+      epoch = Math.min(epoch, this.#acknowledged(member));
+    }
+    return epoch;
+  }
+
+  /** Tells that outputs of this epoch have been handed to their devices. */
+  dispatched(epoch: number): void {
+    if (!mayPerform(epoch, this.#waitedFor(), (member) => this.#acknowledged(member))) {
+      throw new Error(`Output of epoch ${epoch} left before its commit`);
+    }
+    this.#dispatchedEpoch = Math.max(this.#dispatchedEpoch, epoch);
+  }
+
+  /** Whether somebody could take over. */
+  get protection(): Protection {
+    let joining = false;
+    for (const { standing } of this.#entries.values()) {
+      if (standing === "member") return "protected";
+      joining ||= standing !== "removing";
+    }
+    return joining ? "joining" : "SOLO";
+  }
+
+  /** Attached readers, for a status line. */
+  get attachments(): readonly Attachment[] {
+    return [...this.#entries.values()].map(({ attachment }) => attachment);
+  }
+
+  /** Resolves when no member's queue is too long; undefined when none is. */
+  room(): Promise<void> | undefined {
+    if (!this.attachments.some((attachment) => attachment.full)) return undefined;
+    return new Promise((resolve) => {
+      this.#roomWaiters.push(resolve);
+    });
+  }
+  #roomWaiters: (() => void)[] = [];
+
+  /**
+   * Looks for members that hold up outputs or the guest for too long, and retries a failed membership
+   * write. To be called every few milliseconds.
+   *
+   * @param oldestHeldEpoch Epoch of the oldest output that waits, if any.
+   */
+  watch(oldestHeldEpoch: number | undefined): void {
+    const now = this.clock.monotonicTicks();
+    const waitedFor = new Set(this.#waitedFor().map((member) => member.id));
+    for (const entry of this.#entries.values()) {
+      const { attachment, member } = entry;
+      const holdsOutput = oldestHeldEpoch !== undefined && waitedFor.has(member.id) &&
+        attachment.acknowledgedEpoch < oldestHeldEpoch;
+      if (!holdsOutput && !attachment.full) {
+        entry.blockingSince = undefined;
+        continue;
+      }
+      entry.blockingSince ??= now;
+      if (now - entry.blockingSince < this.limits.silenceTicks) continue;
+      const milliseconds = Math.round((now - entry.blockingSince) / 10_000);
+      this.#remove(entry, `it has not acknowledged for ${milliseconds} ms`);
+    }
+    this.#reconcile();
+  }
+
+  /**
+   * Ends everybody's stream. A clean end first takes all members out of the record, durably (rule 6);
+   * a hand-over leaves them in.
+   */
+  async end(record: EndRecord): Promise<void> {
+    for (const { attachment } of this.#entries.values()) attachment.send(record);
+    const ended = [...this.#entries.values()].map(({ attachment }) => attachment.finish());
+    await withLimit(Promise.all(ended), this.limits.silenceTicks);
+    if (record.reason !== "hand-over" && this.#knowledge && this.store) {
+      while (this.#knowledge.writing) await pause(10_000);
+      const next = recordWithout(this.#knowledge.durable, this.#knowledge.durable.members);
+      this.#knowledge = writeBegun(this.#knowledge, next);
+      await this.store.file.write(next);
+      this.#knowledge = durablyWritten(next);
+    }
+    for (const { attachment } of this.#entries.values()) attachment.close();
+    this.#entries.clear();
+  }
+
+  /** @inheritdoc */
+  progressed(attachment: Attachment): void {
+    const entry = this.#entryOf(attachment);
+    if (!entry) return;
+    // The kernel has the whole snapshot of a one-way stream: that is all one can know of it.
+    if (
+      !attachment.twoWay && entry.standing === "joining" &&
+      attachment.acknowledgedEpoch >= attachment.epoch
+    ) {
+      entry.standing = "adding";
+    }
+    this.#reconcile();
+    this.#changed();
+  }
+
+  /** @inheritdoc */
+  joined(attachment: Attachment, sharedDisk: boolean): void {
+    const entry = this.#entryOf(attachment);
+    if (!entry || entry.standing !== "joining") return;
+    entry.governed &&= sharedDisk;
+    entry.standing = "adding";
+    this.#reconcile();
+    this.#changed();
+  }
+
+  /** @inheritdoc */
+  lost(attachment: Attachment, reason: string): void {
+    const entry = this.#entryOf(attachment);
+    if (entry) this.#remove(entry, reason);
+  }
+
+  #entryOf(attachment: Attachment): Entry | undefined {
+    return attachment.id === undefined ? undefined : this.#entries.get(attachment.id);
+  }
+
+  #remove(entry: Entry, reason: string): void {
+    if (entry.standing === "removing") return;
+    entry.standing = "removing";
+    entry.reason = reason;
+    this.#reconcile();
+    this.#changed();
+  }
+
+  #acknowledged(member: MemberName): number {
+    return this.#entries.get(member.id)?.attachment.acknowledgedEpoch ?? -1;
+  }
+
+  #waitedFor(): readonly MemberName[] {
+    const joining: MemberName[] = [];
+    for (const { member, standing, governed } of this.#entries.values()) {
+      const waits = standing === "adding" || (standing === "member" && !governed);
+      if (waits) joining.push(member);
+    }
+    return this.#knowledge ? membersWaitedFor(this.#knowledge, joining) : joining;
+  }
+
+  /** Brings record and entries together, one write at a time. */
+  #reconcile(): void {
+    if (this.#reconciling) return;
+    this.#reconciling = true;
+    try {
+      this.#forgetRemoved();
+      for (const entry of this.#entries.values()) {
+        if (entry.standing === "adding" && this.#mayAdd(entry)) this.#beginAdding(entry);
+      }
+      this.#beginRemoving();
+    } finally {
+      this.#reconciling = false;
+    }
+  }
+
+  #mayAdd(entry: Entry): boolean {
+    const candidate = {
+      member: entry.member,
+      snapshotInPlace: true,
+      streamLive: !entry.attachment.gone,
+      acknowledgedEpoch: entry.attachment.acknowledgedEpoch,
+    };
+    // Without a record nothing is written, so nothing can be under way.
+    const knowledge = this.#knowledge ?? durablyWritten({ run: "", term: 0, members: [] });
+    return mayAdd(candidate, [entry.member], this.#dispatchedEpoch, knowledge);
+  }
+
+  #beginAdding(entry: Entry): void {
+    if (!entry.governed || !this.#knowledge) {
+      entry.standing = "member";
+      this.events.note(`Backup ${short(entry.member)} has joined, with a disk of its own`);
+      return;
+    }
+    if (this.#named(entry.member.id) || this.clock.monotonicTicks() < this.#retryAt) return;
+    this.#write(recordWith(this.#knowledge.durable, entry.member), () => {
+      if (entry.standing === "adding") entry.standing = "member";
+      this.events.note(`Backup ${short(entry.member)} has joined: protected`);
+    });
+  }
+
+  #beginRemoving(): void {
+    const knowledge = this.#knowledge;
+    if (!knowledge || knowledge.writing || this.clock.monotonicTicks() < this.#retryAt) return;
+    const leaving = membersWaitedFor(knowledge, []).filter((member) => {
+      const entry = this.#entries.get(member.id);
+      return !entry || entry.standing === "removing";
+    });
+    if (leaving.length > 0) this.#write(recordWithout(knowledge.durable, leaving), () => {});
+  }
+
+  #write(next: MembershipRecord, then: () => void): void {
+    if (!this.#knowledge || !this.store) throw new Error("There is no membership record to write");
+    this.#knowledge = writeBegun(this.#knowledge, next);
+    this.store.file.write(next).then(() => {
+      this.#knowledge = durablyWritten(next);
+      then();
+    }, (error: Error) => {
+      this.#knowledge = writeFailed(this.#knowledge!);
+      this.#retryAt = this.clock.monotonicTicks() + this.limits.retryTicks;
+      this.events.note(`${error.message}; outputs that need it wait, trying again`);
+    }).then(() => {
+      this.#reconcile();
+      this.#changed();
+    });
+  }
+
+  /** Closes the streams of those whose removal is durable (the record first, then the stream). */
+  #forgetRemoved(): void {
+    for (const [id, { attachment, member, standing, reason }] of this.#entries) {
+      if (standing !== "removing" || this.#named(id)) continue;
+      this.#entries.delete(id);
+      attachment.close();
+      const solo = this.protection === "SOLO" ? "; the machine goes on SOLO" : "";
+      this.events.note(`Backup ${short(member)} is removed: ${reason}${solo}`);
+    }
+  }
+
+  #named(id: string): boolean {
+    return this.#knowledge !== undefined &&
+      membersWaitedFor(this.#knowledge, []).some((member) => member.id === id);
+  }
+
+  #changed(): void {
+    this.events.commitAdvanced();
+    if (!this.attachments.some((attachment) => attachment.full)) {
+      for (const resolve of this.#roomWaiters.splice(0)) resolve();
+    }
+  }
+}
+
+/** First digits of a member id, enough for a person. */
+function short(member: MemberName): string {
+  return member.id.slice(0, 8);
+}
+
+function pause(ticks: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ticks / 10_000));
+}
+
+async function withLimit(work: Promise<unknown>, ticks: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, ticks / 10_000));
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,225 @@
+/**
+ * WebAssembly code as data: values nest the way formulas do, `i64.add(a, b)`, and labels are resolved to
+ * relative depths only when the function body is assembled.
+ */
+import { signedLeb, unsignedLeb } from "./leb128.ts";
+
+/** A place that `br` can name: the end of a block, or the start of a loop. */
+export class Label {
+  #brand = true;
+}
+
+type Item =
+  | number
+  | { readonly enter: Label }
+  | { readonly leave: true }
+  | { readonly target: Label };
+
+/** A piece of code: bytes, and marks where labels begin, end and are used. */
+export type Code = readonly (Item | Code)[];
+
+/** Value types (WebAssembly specification, section 5.3.1). */
+export const valueType = { i32: 0x7f, i64: 0x7e } as const;
+/** A value type. */
+export type ValueType = keyof typeof valueType;
+
+const VOID = 0x40;
+const END = 0x0b;
+
+/** A local variable of the function being built. */
+export class Local {
+  /** @param index Its index among parameters and locals. */
+  constructor(readonly index: number, readonly type: ValueType) {}
+  /** Its value. */
+  get get(): Code {
+    return [0x20, ...unsignedLeb(this.index)];
+  }
+  /** Stores `value`. */
+  set(value: Code): Code {
+    return [value, 0x21, ...unsignedLeb(this.index)];
+  }
+  /** Stores `value` and yields it. */
+  tee(value: Code): Code {
+    return [value, 0x22, ...unsignedLeb(this.index)];
+  }
+}
+
+const binary = (opcode: number) => (a: Code, b: Code): Code => [a, b, opcode];
+const unary = (opcode: number) => (a: Code): Code => [a, opcode];
+const loading = (opcode: number, log2Bytes: number) => (address: Code, offset = 0): Code => [
+  address,
+  opcode,
+  log2Bytes,
+  ...unsignedLeb(offset),
+];
+const storing =
+  (opcode: number, log2Bytes: number) => (address: Code, value: Code, offset = 0): Code => [
+    address,
+    value,
+    opcode,
+    log2Bytes,
+    ...unsignedLeb(offset),
+  ];
+
+/** Instructions on 32-bit integers. */
+export const i32 = {
+  const: (value: number): Code => [0x41, ...signedLeb(BigInt(value | 0))],
+  load: loading(0x28, 2),
+  load8_u: loading(0x2d, 0),
+  load16_u: loading(0x2f, 1),
+  store: storing(0x36, 2),
+  eqz: unary(0x45),
+  eq: binary(0x46),
+  ne: binary(0x47),
+  lt_s: binary(0x48),
+  lt_u: binary(0x49),
+  ge_s: binary(0x4e),
+  ge_u: binary(0x4f),
+  add: binary(0x6a),
+  sub: binary(0x6b),
+  mul: binary(0x6c),
+  div_s: binary(0x6d),
+  div_u: binary(0x6e),
+  rem_s: binary(0x6f),
+  rem_u: binary(0x70),
+  and: binary(0x71),
+  or: binary(0x72),
+  xor: binary(0x73),
+  shl: binary(0x74),
+  shr_s: binary(0x75),
+  shr_u: binary(0x76),
+  /** The low 32 bits of a 64-bit value. */
+  wrap: unary(0xa7),
+};
+
+/** Instructions on 64-bit integers. */
+export const i64 = {
+  const: (value: number | bigint): Code => [0x42, ...signedLeb(BigInt.asIntN(64, BigInt(value)))],
+  load: loading(0x29, 3),
+  load8_s: loading(0x30, 0),
+  load8_u: loading(0x31, 0),
+  load16_s: loading(0x32, 1),
+  load16_u: loading(0x33, 1),
+  load32_s: loading(0x34, 2),
+  load32_u: loading(0x35, 2),
+  store: storing(0x37, 3),
+  store8: storing(0x3c, 0),
+  store16: storing(0x3d, 1),
+  store32: storing(0x3e, 2),
+  eqz: unary(0x50),
+  eq: binary(0x51),
+  ne: binary(0x52),
+  lt_s: binary(0x53),
+  lt_u: binary(0x54),
+  ge_s: binary(0x59),
+  ge_u: binary(0x5a),
+  add: binary(0x7c),
+  sub: binary(0x7d),
+  mul: binary(0x7e),
+  div_s: binary(0x7f),
+  div_u: binary(0x80),
+  rem_s: binary(0x81),
+  rem_u: binary(0x82),
+  and: binary(0x83),
+  or: binary(0x84),
+  xor: binary(0x85),
+  shl: binary(0x86),
+  shr_s: binary(0x87),
+  shr_u: binary(0x88),
+  rotl: binary(0x89),
+  /** A 32-bit value, sign-extended. */
+  extend_s: unary(0xac),
+  /** A 32-bit value, zero-extended. */
+  extend_u: unary(0xad),
+  /** The low 32 bits of a 64-bit value, sign-extended. */
+  extend32_s: unary(0xc4),
+};
+
+/** Code that may leave through `label` to its end. */
+export function block(label: Label, body: Code): Code {
+  return [0x02, VOID, { enter: label }, body, { leave: true }, END];
+}
+
+/** Code that may go back to its start through `label`. */
+export function loop(label: Label, body: Code): Code {
+  return [0x03, VOID, { enter: label }, body, { leave: true }, END];
+}
+
+/** Runs `body` when the 32-bit `condition` is not zero. */
+export function when(condition: Code, body: Code, otherwise?: Code): Code {
+  const alternative: Code = otherwise === undefined ? [] : [0x05, otherwise];
+  return [condition, 0x04, VOID, { enter: new Label() }, body, alternative, { leave: true }, END];
+}
+
+/** One of two values; only the chosen one is computed. */
+export function either(type: ValueType, condition: Code, yes: Code, no: Code): Code {
+  return [
+    condition,
+    0x04,
+    valueType[type],
+    { enter: new Label() },
+    yes,
+    0x05,
+    no,
+    { leave: true },
+    END,
+  ];
+}
+
+/** One of two values; both are computed. */
+export function select(condition: Code, yes: Code, no: Code): Code {
+  return [yes, no, condition, 0x1b];
+}
+
+/** Goes to `label`. */
+export function br(label: Label): Code {
+  return [0x0c, { target: label }];
+}
+
+/** Goes to `label` when the 32-bit `condition` is not zero. */
+export function brIf(label: Label, condition: Code): Code {
+  return [condition, 0x0d, { target: label }];
+}
+
+/** Goes to `labels[index]`, or to `fallback` when there is none. */
+export function brTable(index: Code, labels: readonly Label[], fallback: Label): Code {
+  return [
+    index,
+    0x0e,
+    ...unsignedLeb(labels.length),
+    ...labels.map((label) => ({ target: label })),
+    { target: fallback },
+  ];
+}
+
+/** Calls the function with this index. */
+export function call(functionIndex: number, ...args: readonly Code[]): Code {
+  return [args, 0x10, ...unsignedLeb(functionIndex)];
+}
+
+/** Returns from the function. */
+export const leave: Code = [0x0f];
+/** Discards a value. */
+export const drop = unary(0x1a);
+/** Cannot be reached. */
+export const unreachable: Code = [0x00];
+
+/** The bytes of a function body, labels resolved. */
+export function assemble(code: Code): number[] {
+  const bytes: number[] = [];
+  const open: Label[] = [];
+  const visit = (piece: Code) => {
+    for (const item of piece) {
+      if (typeof item === "number") bytes.push(item);
+      else if ("enter" in item) open.push(item.enter);
+      else if ("leave" in item) open.pop();
+      else if ("target" in item) {
+        const depth = open.length - 1 - open.lastIndexOf(item.target);
+        if (depth === open.length) throw new Error("Cannot branch to a label that is not open");
+        bytes.push(...unsignedLeb(depth));
+      } else visit(item);
+    }
+  };
+  visit(code);
+  return bytes;
+}

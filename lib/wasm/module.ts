@@ -1,0 +1,116 @@
+/** WebAssembly modules, section by section (specification, section 5.5). */
+import { assemble, type Code, Local, type ValueType, valueType } from "./code.ts";
+import { unsignedLeb } from "./leb128.ts";
+
+/** Parameters and results of a function. */
+export interface Signature {
+  readonly parameters: readonly ValueType[];
+  readonly results: readonly ValueType[];
+}
+
+const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+const KIND = { function: 0x00, memory: 0x02 } as const;
+const FUNCTION_TYPE = 0x60;
+const SHARED_WITH_MAXIMUM = 0x03;
+/** Most 64 KiB pages of a 32-bit memory. */
+const MEMORY_PAGES = 65536;
+
+/** The locals of one function. */
+export class FunctionBuilder {
+  /** Its parameters. */
+  readonly parameters: readonly Local[];
+  readonly #locals: Local[] = [];
+
+  constructor(readonly signature: Signature) {
+    this.parameters = signature.parameters.map((type, index) => new Local(index, type));
+  }
+
+  /** A new local variable, zero at first. */
+  local(type: ValueType): Local {
+    const local = new Local(this.parameters.length + this.#locals.length, type);
+    this.#locals.push(local);
+    return local;
+  }
+
+  /** The code entry of the function: its locals and `body`. */
+  encode(body: Code): number[] {
+    const locals = this.#locals.flatMap((local) => [1, valueType[local.type]]);
+    const bytes = [...unsignedLeb(this.#locals.length), ...locals];
+    for (const byte of assemble(body)) bytes.push(byte);
+    bytes.push(0x0b);
+    return [...unsignedLeb(bytes.length), ...bytes];
+  }
+}
+
+/** A module over an imported shared memory `lockstep.memory`. Import functions first. */
+export class ModuleBuilder {
+  readonly #signatures: Signature[] = [];
+  readonly #imports: number[][] = [];
+  readonly #functions: { readonly type: number; readonly code: number[] }[] = [];
+  readonly #exports: number[][] = [];
+
+  /** Imports function `lockstep.name`; answers its index. */
+  importFunction(name: string, signature: Signature): number {
+    if (this.#functions.length > 0) throw new Error("Cannot import after the first own function");
+    this.#imports.push([
+      ...text("lockstep"),
+      ...text(name),
+      KIND.function,
+      ...unsignedLeb(this.#type(signature)),
+    ]);
+    return this.#imports.length - 1;
+  }
+
+  /** Adds a function, exported when it has a name; answers its index. */
+  addFunction(builder: FunctionBuilder, body: Code, exportName?: string): number {
+    const index = this.#imports.length + this.#functions.length;
+    this.#functions.push({ type: this.#type(builder.signature), code: builder.encode(body) });
+    if (exportName !== undefined) {
+      this.#exports.push([...text(exportName), KIND.function, ...unsignedLeb(index)]);
+    }
+    return index;
+  }
+
+  /** The binary module. */
+  encode(): Uint8Array<ArrayBuffer> {
+    const memory = [
+      ...text("lockstep"),
+      ...text("memory"),
+      KIND.memory,
+      SHARED_WITH_MAXIMUM,
+      ...unsignedLeb(1),
+      ...unsignedLeb(MEMORY_PAGES),
+    ];
+    const types = this.#signatures.map(({ parameters, results }) => [
+      FUNCTION_TYPE,
+      ...unsignedLeb(parameters.length),
+      ...parameters.map((type) => valueType[type]),
+      ...unsignedLeb(results.length),
+      ...results.map((type) => valueType[type]),
+    ]);
+    return new Uint8Array([
+      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+      ...section(SECTION.type, types),
+      ...section(SECTION.import, [...this.#imports, memory]),
+      ...section(SECTION.function, this.#functions.map(({ type }) => unsignedLeb(type))),
+      ...section(SECTION.export, this.#exports),
+      ...section(SECTION.code, this.#functions.map(({ code }) => code)),
+    ]);
+  }
+
+  #type(signature: Signature): number {
+    const key = JSON.stringify(signature);
+    const known = this.#signatures.findIndex((other) => JSON.stringify(other) === key);
+    return known >= 0 ? known : this.#signatures.push(signature) - 1;
+  }
+}
+
+function text(value: string): number[] {
+  const bytes = Array.from(value, (character) => character.charCodeAt(0));
+  return [...unsignedLeb(bytes.length), ...bytes];
+}
+
+function section(id: number, items: readonly (readonly number[])[]): number[] {
+  const content = [...unsignedLeb(items.length), ...items.flat()];
+  return [id, ...unsignedLeb(content.length), ...content];
+}
