@@ -5,7 +5,6 @@
 enum {
   UART_DATA = 0,
   UART_INTERRUPT_ENABLE = 1,
-  UART_FIFO_CONTROL = 2,
   UART_LINE_STATUS = 5,
   LINE_STATUS_DATA_READY = 0x01,
   LINE_STATUS_TRANSMIT_EMPTY = 0x20,
@@ -23,6 +22,6 @@ int uart_read(void) {
 }
 
 void uart_enable_receive_interrupt(void) {
-  mmio_write8(BOARD_UART + UART_FIFO_CONTROL, 1);
+  /* FIFOs stay off: enabling them would throw away what has been typed so far. */
   mmio_write8(BOARD_UART + UART_INTERRUPT_ENABLE, 1);
 }

@@ -1,16 +1,185 @@
-// Signatures only, the implementation follows.
+/**
+ * What RAM holds at power-on and at each reset: the guest's file and the device tree, and where the hart
+ * enters (a0 = hart id, a1 = address of the device tree, as boot ROMs leave it).
+ */
+import { GuestMemory } from "../cpu/memory.ts";
+import { boardTree } from "./board_tree.ts";
 import type { MachineConfiguration } from "./configuration.ts";
+import { isElf, readElf, type Segment } from "./elf.ts";
+import { ImageError } from "./errors.ts";
 import type { BootState } from "./machine_state.ts";
-/** A piece of the image. */
-export interface Segment { readonly address: number; readonly data: Uint8Array }
-export declare class BootImage {
-  /** Where segments and the device tree go, and how the hart enters. */
+
+export type { Segment } from "./elf.ts";
+
+const pageBytes = 4096;
+
+/** The device tree stands below 3 GiB, like QEMU's, at a multiple of 2 MiB where there is room. */
+const deviceTreeLimit = 0xc000_0000;
+const deviceTreeAlignment = 2 ** 21;
+
+interface Extent {
+  readonly start: number;
+  readonly end: number;
+  readonly what: string;
+}
+
+function hexadecimal(value: number): string {
+  return `0x${value.toString(16)}`;
+}
+
+function checkExtents(extents: readonly Extent[], ramBytes: number): void {
+  const ramEnd = GuestMemory.ramBase + ramBytes;
+  for (const { start, end, what } of extents) {
+    if (start < GuestMemory.ramBase || end > ramEnd) {
+      throw new ImageError(
+        `Cannot load the guest: ${what} at ${hexadecimal(start)} to ${
+          hexadecimal(end)
+        } is outside RAM, which is ${hexadecimal(GuestMemory.ramBase)} to ${hexadecimal(ramEnd)}`,
+      );
+    }
+  }
+  const sorted = extents.toSorted((a, b) => a.start - b.start);
+  sorted.forEach((extent, index) => {
+    const next = sorted[index + 1];
+    if (next !== undefined && next.start < extent.end) {
+      throw new ImageError(
+        `Cannot load the guest: ${extent.what} and ${next.what} overlap at ${
+          hexadecimal(next.start)
+        }`,
+      );
+    }
+  });
+}
+
+/** Where a blob of so many bytes goes: at the top of RAM, clear of everything else if it can be. */
+function placeDeviceTree(bytes: number, ramBytes: number, others: readonly Extent[]): number {
+  const top = Math.min(GuestMemory.ramBase + ramBytes, deviceTreeLimit) - bytes;
+  for (const alignment of [deviceTreeAlignment, pageBytes]) {
+    const start = Math.floor(top / alignment) * alignment;
+    const clear = start >= GuestMemory.ramBase &&
+      others.every((other) => start >= other.end || start + bytes <= other.start);
+    if (clear) return start;
+  }
+  throw new ImageError(
+    `Cannot load the guest: there is no room for the device tree at the top of ${ramBytes} bytes of RAM`,
+  );
+}
+
+/** A loaded guest. */
+export class BootImage {
+  /** Contents of RAM; everything else is zero. */
   readonly segments: readonly Segment[];
+  /** Entry and device tree addresses. */
   readonly boot: BootState;
-  /** Recognises ELF, everything else is raw at 0x8000_0000. @throws {ImageError} */
-  static load(file: Uint8Array, configuration: MachineConfiguration): BootImage;
-  /** From the pages of a snapshot ("image" pages). @throws {ImageError} */
-  static fromPages(pages: Iterable<readonly [number, Uint8Array]>, boot: BootState, configuration: MachineConfiguration): BootImage;
-  /** Non-zero pages, ascending: [page number from the start of RAM, 4096 bytes]. */
-  pages(): Generator<[number, Uint8Array]>;
+
+  private constructor(segments: readonly Segment[], boot: BootState) {
+    this.segments = segments;
+    this.boot = boot;
+  }
+
+  /**
+   * Loads a guest: an ELF executable, or anything else as it is at the start of RAM, entered there.
+   *
+   * @throws {ImageError} when the file is malformed or does not fit into RAM
+   */
+  static load(file: Uint8Array, configuration: MachineConfiguration): BootImage {
+    return isElf(file) ? BootImage.#elf(file, configuration) : BootImage.raw(file, configuration);
+  }
+
+  /**
+   * Loads a raw image at `address`, which is also where it is entered.
+   *
+   * @throws {ImageError} when it is empty or does not fit into RAM
+   */
+  static raw(
+    file: Uint8Array,
+    configuration: MachineConfiguration,
+    address: number = GuestMemory.ramBase,
+  ): BootImage {
+    if (file.length === 0) throw new ImageError("Cannot load the guest: the image is empty");
+    const extent = { start: address, end: address + file.length, what: "the image" };
+    return BootImage.#place([{ address, data: file.slice() }], [extent], address, configuration);
+  }
+
+  /**
+   * Puts an image together again from the pages of a snapshot.
+   *
+   * @param pages Page numbers from the start of RAM, and 4096 bytes each.
+   * @throws {ImageError} when a page is not of RAM or has another size
+   */
+  static fromPages(
+    pages: Iterable<readonly [page: number, data: Uint8Array]>,
+    boot: BootState,
+    configuration: MachineConfiguration,
+  ): BootImage {
+    const found = new Map<number, Uint8Array>();
+    for (const [page, data] of pages) {
+      const inRam = Number.isSafeInteger(page) && page >= 0 &&
+        page < configuration.ramBytes / pageBytes;
+      if (!inRam || data.length !== pageBytes) {
+        throw new ImageError(`Cannot use page ${page} of ${data.length} bytes as part of an image`);
+      }
+      found.set(page, data.slice());
+    }
+    const segments = [...found].toSorted(([a], [b]) => a - b).map(([page, data]) => ({
+      address: GuestMemory.ramBase + page * pageBytes,
+      data,
+    }));
+    return new BootImage(segments, boot);
+  }
+
+  static #elf(file: Uint8Array, configuration: MachineConfiguration): BootImage {
+    const { entry, segments } = readElf(file);
+    const ramEnd = GuestMemory.ramBase + configuration.ramBytes;
+    if (entry < GuestMemory.ramBase || entry >= ramEnd) {
+      throw new ImageError(
+        `Cannot load the guest: its entry ${hexadecimal(entry)} is outside RAM`,
+      );
+    }
+    const extents = segments.map(({ address, memoryBytes }, index) => ({
+      start: address,
+      end: address + memoryBytes,
+      what: `loadable segment ${index}`,
+    }));
+    const copies = segments.map(({ address, data }) => ({ address, data: data.slice() }));
+    return BootImage.#place(copies, extents, entry, configuration);
+  }
+
+  static #place(
+    segments: readonly Segment[],
+    extents: readonly Extent[],
+    entry: number,
+    configuration: MachineConfiguration,
+  ): BootImage {
+    checkExtents(extents, configuration.ramBytes);
+    const data = boardTree(configuration);
+    const deviceTree = placeDeviceTree(data.length, configuration.ramBytes, extents);
+    return new BootImage([...segments, { address: deviceTree, data }], { entry, deviceTree });
+  }
+
+  /** The pages of the image that are not zero, ascending: number from the start of RAM, 4096 bytes. */
+  pages(): [page: number, data: Uint8Array][] {
+    const pages = new Map<number, Uint8Array>();
+    for (const { address, data } of this.segments) {
+      let at = 0;
+      while (at < data.length) {
+        const offset = address - GuestMemory.ramBase + at;
+        const page = Math.floor(offset / pageBytes);
+        const within = offset % pageBytes;
+        const taken = Math.min(pageBytes - within, data.length - at);
+        let bytes = pages.get(page);
+        if (bytes === undefined) pages.set(page, bytes = new Uint8Array(pageBytes));
+        bytes.set(data.subarray(at, at + taken), within);
+        at += taken;
+      }
+    }
+    return [...pages]
+      .filter(([, data]) => data.some((byte) => byte !== 0))
+      .toSorted(([a], [b]) => a - b);
+  }
+
+  /** Writes the image into a memory that is zero. */
+  writeTo(memory: GuestMemory): void {
+    for (const { address, data } of this.segments) memory.write(address, data);
+  }
 }

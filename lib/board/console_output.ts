@@ -103,7 +103,9 @@ export class ConsoleOutput {
   restore(tail: unknown): void {
     const { values } = this.#fields;
     if (!(tail instanceof Uint8Array) || tail.length !== values.position - values.performed) {
-      throw new StateError("The console's tail does not reach from what is performed to its position");
+      throw new StateError(
+        "The console's tail does not reach from what is performed to its position",
+      );
     }
     if (tail.length > consoleTailBytes) {
       throw new StateError(`The console's tail is longer than ${consoleTailBytes} bytes`);

@@ -323,7 +323,9 @@ export class FieldAllocator {
     const given = saved as Record<string, unknown>;
     for (const device of Object.keys(given)) {
       if (!this.#placed.has(device)) {
-        throw new StateError(`The state is of a machine with a device that this one lacks: ${device}`);
+        throw new StateError(
+          `The state is of a machine with a device that this one lacks: ${device}`,
+        );
       }
     }
     for (const [device, fields] of this.#placed) {

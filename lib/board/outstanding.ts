@@ -168,7 +168,9 @@ export class OutstandingOperations {
     });
     const { hashLow, hashHigh } = this.#fields.values;
     if (sum.hashLow !== hashLow || sum.hashHigh !== hashHigh) {
-      throw new StateError("The outstanding operations do not have the digest that the state names");
+      throw new StateError(
+        "The outstanding operations do not have the digest that the state names",
+      );
     }
   }
 

@@ -192,7 +192,9 @@ export class Uart implements BusDevice {
     }
     const hash = new ContentHash().bytes(input);
     if (hash.low !== inputHashLow || hash.high !== inputHashHigh) {
-      throw new StateError("The console input does not have the digest that the UART's state names");
+      throw new StateError(
+        "The console input does not have the digest that the UART's state names",
+      );
     }
     this.#input = [...input];
     this.#inputChanged = false;

@@ -1,7 +1,7 @@
 /** What a virtio device is to its transport, and the transport to a device. */
 import type { GuestMemory } from "../cpu/memory.ts";
 import type { OutstandingOperations } from "./outstanding.ts";
-import type { CompletionStatus, DmaBlock } from "./operation.ts";
+import type { CompletionStatus, DmaBlock, Operation } from "./operation.ts";
 import type { OutstandingState } from "./machine_state.ts";
 import type { Chain } from "./virtqueue.ts";
 
@@ -26,6 +26,7 @@ export interface VirtioDevice {
     state: OutstandingState,
     status: CompletionStatus,
     blocks: readonly DmaBlock[],
+    operation: Operation,
   ): void;
   /** After completions: takes up what had to wait for room. */
   resume(): void;

@@ -10,7 +10,7 @@ import type { BusDevice } from "./bus.ts";
 import { StateError } from "./errors.ts";
 import type { FieldAllocator, Fields } from "./fields.ts";
 import type { OutstandingState } from "./machine_state.ts";
-import type { CompletionStatus, DmaBlock } from "./operation.ts";
+import type { CompletionStatus, DmaBlock, Operation } from "./operation.ts";
 import type { OutstandingOperations } from "./outstanding.ts";
 import type { VirtioDevice, VirtioTransport } from "./virtio_device.ts";
 import { type Chain, maximumQueueSize, Virtqueue, VirtqueueError } from "./virtqueue.ts";
@@ -215,8 +215,9 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
     state: OutstandingState,
     completion: CompletionStatus,
     blocks: readonly DmaBlock[],
+    operation: Operation,
   ): void {
-    this.#guarded((device) => device.completed(state, completion, blocks));
+    this.#guarded((device) => device.completed(state, completion, blocks, operation));
   }
 
   /** After an epoch's completions: a reset that waited takes effect, or the device goes on. */
@@ -254,7 +255,9 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
       }
     }
     if (this.resetPending && this.outstanding.countOf(this.slot) === 0) {
-      throw new StateError(`Virtio slot ${this.slot} waits for operations that are not outstanding`);
+      throw new StateError(
+        `Virtio slot ${this.slot} waits for operations that are not outstanding`,
+      );
     }
   }
 

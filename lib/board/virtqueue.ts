@@ -1,18 +1,13 @@
 /**
  * Split virtqueues (virtio 1.2, section 2.7) with indirect descriptors. A queue is guest memory: every
- * address, length and index in it is checked, and no walk is longer than the queue.
+ * address, length and index in it is checked, and no walk is longer than the queue. Nothing is copied
+ * here: devices bound what they copy.
  */
 import { GuestMemory } from "../cpu/memory.ts";
 import type { MemoryPiece } from "./machine_state.ts";
 
 /** Largest queue, in descriptors. */
 export const maximumQueueSize = 128;
-
-/**
- * Most bytes in one descriptor chain: 1 MiB of data, and room for the headers. It bounds the host
- * memory that a request can cost.
- */
-export const maximumChainBytes = 2 ** 20 + 2 ** 16;
 
 /** The driver has broken the rules of the queue; the device needs a reset. */
 export class VirtqueueError extends Error {
@@ -113,7 +108,6 @@ export class Virtqueue {
     let entries = this.#registers.size;
     let index = head;
     let left = entries;
-    let bytes = 0;
     let indirect = false;
     for (;;) {
       if (index >= entries) {
@@ -140,15 +134,13 @@ export class Virtqueue {
         left = entries;
         continue;
       }
-      bytes += length;
-      if (bytes > maximumChainBytes) {
-        throw new VirtqueueError(`The descriptor chain at ${head} is over ${maximumChainBytes} bytes`);
-      }
       this.#check(address, length);
       if ((flag & flags.write) !== 0) {
         writable.push({ address, length });
       } else if (writable.length > 0) {
-        throw new VirtqueueError(`The descriptor chain at ${head} has readable after writable parts`);
+        throw new VirtqueueError(
+          `The descriptor chain at ${head} has readable after writable parts`,
+        );
       } else {
         readable.push({ address, length });
       }

@@ -4,7 +4,7 @@ import { HART_BLOCK, INTEGER_REGISTERS } from "./layout.ts";
 const ALL = 0xffff_ffff_ffff_ffffn;
 const PMP_ADDRESS = (1n << 54n) - 1n;
 /** No reservation: an address that no LR can have. */
-export const NO_RESERVATION = ALL;
+export const NO_RESERVATION: bigint = ALL;
 
 /** Fixed bits of mstatus: SXL and UXL say 64 bits (privileged specification, section 3.1.6.3). */
 export const MSTATUS_FIXED = 0xa_0000_0000n;
@@ -13,7 +13,7 @@ export const MSTATUS_FIXED = 0xa_0000_0000n;
  * Every field with the bits it may have. Order is layout: 8 bytes each, from offset 512; the space
  * before it belongs to the integer and, later, floating-point registers.
  */
-const legalBits = {
+export const legalBits = {
   pc: ALL - 1n,
   privilege: 3n,
   /** 1 while the hart waits for an interrupt. */
@@ -95,7 +95,7 @@ export class HartBlock {
   readonly #words: BigUint64Array;
   readonly #halves: Int32Array;
 
-  /** @param memory The memory whose first bytes are the hart block. */
+  /** A view of the hart block at the start of this memory. */
   constructor(memory: WebAssembly.Memory) {
     this.#words = new BigUint64Array(memory.buffer);
     this.#halves = new Int32Array(memory.buffer);

@@ -1,46 +1,227 @@
 /** The hart: RV64IMAC with M, S and U modes, run for an exact number of steps. */
+import { Budget } from "./budget.ts";
 import type { Bus } from "./bus.ts";
+import { CodeCache } from "./code-cache.ts";
+import { CacheCoherence } from "./coherence.ts";
+import { Csrs } from "./csrs.ts";
+import { fields, HartBlock, MSTATUS_FIXED } from "./hart-block.ts";
+import { type HartState, restoreHart, saveHart } from "./hart-state.ts";
+import { generateInterpreter } from "./interpreter.ts";
 import type { GuestMemory } from "./memory.ts";
+import { Mmu } from "./mmu.ts";
+import { Modes } from "./modes.ts";
+import { PRIVILEGE } from "./privilege.ts";
+import { SlowPaths } from "./slow-paths.ts";
+import { SystemInstructions } from "./system-instructions.ts";
+import { Tlb } from "./tlb.ts";
+import { Traps } from "./traps.ts";
 
 export type { Bus } from "./bus.ts";
+export { type HartState, HartStateError } from "./hart-state.ts";
 
-/** Bits of `mip` that devices drive. */
+/** Bits of `mip` that devices drive: MSIP, MTIP, MEIP, SEIP, STIP, SSIP. */
 export type InterruptBit = 3 | 7 | 11 | 9 | 5 | 1;
 
-/** All architectural state of a hart as named plain data. */
-export interface HartState {
-  /** x1 to x31. */
-  readonly registers: readonly bigint[];
-  /** pc, privilege, CSRs, reservation and counts, by name. */
-  readonly fields: Readonly<Record<string, bigint>>;
-}
+const SSIP = 1;
+const A0 = 10;
+const A1 = 11;
+
+/**
+ * Steps for one call of the interpreter, a few milliseconds of work: V8 has no on-stack replacement for
+ * WebAssembly, so only a new call enters the optimised code.
+ */
+const STEPS_PER_CALL = 1 << 20;
+
+let interpreter: WebAssembly.Module | undefined;
 
 /** One RISC-V hart over guest memory and a bus. */
 export class Hart {
-  constructor(readonly memory: GuestMemory, readonly bus: Bus) {}
-  /** Steps since power-on. */
-  get steps(): number {
-    return 0;
+  readonly #memory: GuestMemory;
+  readonly #block: HartBlock;
+  readonly #budget: Budget;
+  readonly #modes: Modes;
+  readonly #traps: Traps;
+  readonly #tlb: Tlb;
+  readonly #coherence: CacheCoherence;
+  readonly #interpret: () => void;
+  #running = false;
+  #stopRequested = false;
+
+  /**
+   * @param memory RAM; a hart of its own for each memory.
+   * @param bus Everything else that has an address.
+   */
+  constructor(memory: GuestMemory, bus: Bus) {
+    const { memory: wasm } = memory;
+    const block = new HartBlock(wasm);
+    const budget = new Budget(wasm);
+    const modes = new Modes(wasm, block);
+    const traps = new Traps(block, modes, budget);
+    const tlb = new Tlb(memory);
+    const code = new CodeCache(memory, tlb);
+    const coherence = new CacheCoherence(memory, tlb, code, budget);
+    const mmu = new Mmu(memory, block, (offset) => coherence.markedByWalker(offset));
+    const csrs = new Csrs(wasm, { block, budget, modes, traps, bus }, coherence);
+    const system = new SystemInstructions(wasm, { block, budget, modes, traps });
+    const slowPaths = new SlowPaths({
+      ...{ memory, bus, block, budget, modes, traps, tlb, code, coherence, mmu, csrs, system },
+    });
+    this.#memory = memory;
+    this.#block = block;
+    this.#budget = budget;
+    this.#modes = modes;
+    this.#traps = traps;
+    this.#tlb = tlb;
+    this.#coherence = coherence;
+    this.#interpret = instantiate(wasm, slowPaths);
+    this.reset(0, 0n, 0n);
   }
+
+  /** Steps since power-on: retired instructions, traps and interrupts. Exact inside bus callbacks, too. */
+  get steps(): number {
+    return this.#budget.steps;
+  }
+
   /** Instructions retired since power-on. */
   get retired(): number {
-    return 0;
+    return this.#budget.retired;
   }
-  /** Whether the hart waits for an interrupt (WFI). */
+
+  /** Whether the hart waits for an interrupt (WFI); it executes nothing then. */
   get waiting(): boolean {
-    return false;
+    return this.#block.low("waiting") !== 0;
   }
-  reset(_entry: number, _a0: bigint, _a1: bigint): void {}
-  startEpoch(): void {}
-  run(_steps: number): number {
-    return 0;
+
+  /**
+   * The state that a boot ROM leaves: M-mode at `entry`, everything else cleared. Steps go on counting.
+   * @param entry Guest-physical address of the first instruction.
+   * @param a0 By convention the hart's number.
+   * @param a1 By convention the address of the device tree.
+   */
+  reset(entry: number, a0: bigint, a1: bigint): void {
+    const { steps, trapsTaken } = this.#budget;
+    for (let n = 1; n < 32; n++) this.#block.setRegister(n, 0n);
+    for (const field of fields) this.#block.set(field, 0n);
+    this.#block.setRegister(A0, a0);
+    this.#block.setRegister(A1, a1);
+    this.#block.set("pc", BigInt(entry));
+    this.#block.set("privilege", BigInt(PRIVILEGE.machine));
+    this.#block.set("mstatus", MSTATUS_FIXED);
+    this.#traps.clearReservation();
+    this.#block.set("steps", BigInt(steps));
+    this.#block.set("trapsTaken", BigInt(trapsTaken));
+    this.#modes.update();
+    this.dropCaches();
   }
-  requestStop(): void {}
-  setInterrupt(_bit: InterruptBit, _level: boolean): void {}
-  wake(): void {}
-  dropCaches(): void {}
+
+  /** Begins an epoch: the set of written pages is empty. */
+  startEpoch(): void {
+    this.#tlb.flushWrites();
+    this.#memory.forgetWritten();
+  }
+
+  /**
+   * Executes at most `steps` steps and answers how many it did. It stops early when a stop was requested
+   * in a bus callback, and when it begins to wait. `run(a)` and `run(b)` are `run(a + b)`, to the bit.
+   */
+  run(steps: number): number {
+    this.#running = true;
+    let executed = 0;
+    try {
+      while (executed < steps && !this.waiting && !this.#stopRequested) {
+        executed += this.#runOnce(steps - executed);
+      }
+    } finally {
+      this.#running = false;
+      this.#stopRequested = false;
+      this.#storeCounts();
+    }
+    return executed;
+  }
+
+  /** Makes the present {@linkcode Hart.run} return before the next instruction. For bus callbacks. */
+  requestStop(): void {
+    if (!this.#running) return;
+    this.#stopRequested = true;
+    this.#budget.attend();
+  }
+
+  /** Drives a bit of `mip`. In a bus callback: an interrupt is taken before the next instruction. */
+  setInterrupt(bit: InterruptBit, level: boolean): void {
+    // SSIP is software's own bit; a device only sets or clears it.
+    const field = bit === SSIP ? "interruptsBySoftware" : "interruptLines";
+    const lines = this.#block.low(field);
+    this.#block.setLow(field, level ? lines | 1 << bit : lines & ~(1 << bit));
+    if (this.#running && this.#traps.takeable() >= 0) this.#budget.attend();
+  }
+
+  /** Ends waiting if an interrupt that `mie` enables is pending. For the end of an epoch. */
+  wake(): void {
+    if ((this.#traps.pending & this.#block.low("mie")) !== 0) this.#block.set("waiting", 0n);
+  }
+
+  /** Forgets TLBs and decoded code, which nothing can notice (design invariant 9). */
+  dropCaches(): void {
+    this.#coherence.drop();
+  }
+
+  /** All architectural state of the hart; RAM is not in it. */
   save(): HartState {
-    return { registers: [], fields: {} };
+    this.#storeCounts();
+    return saveHart(this.#block);
   }
-  restore(_state: unknown): void {}
+
+  /**
+   * Takes over a saved state. RAM must be in place already, or be written through the guest memory.
+   * @throws {HartStateError} When it is not one that a hart can be in.
+   */
+  restore(state: unknown): void {
+    restoreHart(this.#block, state);
+    this.#budget.steps = Number(this.#block.get("steps"));
+    this.#budget.trapsTaken = Number(this.#block.get("trapsTaken"));
+    this.#modes.update();
+    this.dropCaches();
+  }
+
+  #runOnce(steps: number): number {
+    const interrupt = this.#traps.takeable();
+    if (interrupt >= 0) {
+      this.#traps.interrupt(interrupt);
+      this.#budget.steps++;
+      return 1;
+    }
+    this.#budget.grant(Math.min(steps, STEPS_PER_CALL));
+    let executed = 0;
+    try {
+      this.#interpret();
+    } finally {
+      executed = this.#budget.settle();
+    }
+    return executed;
+  }
+
+  #storeCounts(): void {
+    this.#block.set("steps", BigInt(this.#budget.steps));
+    this.#block.set("trapsTaken", BigInt(this.#budget.trapsTaken));
+  }
+}
+
+function instantiate(memory: WebAssembly.Memory, slowPaths: SlowPaths): () => void {
+  interpreter ??= new WebAssembly.Module(generateInterpreter());
+  const instance = new WebAssembly.Instance(interpreter, {
+    lockstep: {
+      memory,
+      load: (width: number) => slowPaths.load(width),
+      store: (width: number) => slowPaths.store(width),
+      atomic: (width: number) => slowPaths.atomic(width),
+      reserve: (width: number) => slowPaths.reserve(width),
+      conditional: (width: number) => slowPaths.conditional(width),
+      csr: (operation: number, record: number) => slowPaths.csr(operation, record),
+      system: (event: number, record: number) => slowPaths.system(event, record),
+      fetch: () => slowPaths.fetch(),
+      decode: (record: number) => slowPaths.decode(record),
+      crossing: (record: number) => slowPaths.crossing(record),
+    },
+  });
+  return instance.exports.run as () => void;
 }

@@ -80,7 +80,7 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
 
   const builder = new FunctionBuilder({ parameters: [], results: [] });
   const frame: Frame = {
-    builder,
+    temporary: temporaries(builder),
     record: builder.local("i32"),
     remaining: builder.local("i32"),
     pcBase: builder.local("i64"),
@@ -99,22 +99,11 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
   handlers[PSEUDO.pageEnd] = pageEnd(frame);
   handlers[PSEUDO.crossing] = crossingHandler(frame, crossing);
   for (const operation of operations) {
-    handlers.push(new RecordEmission(frame, operation, temporaries(builder)).handler());
+    handlers.push(new RecordEmission(frame, operation).handler());
   }
   module.addFunction(builder, interpreterBody(frame, handlers, fetch), "run");
   return module.encode();
 }
-
-/** 64-bit locals, shared between handlers. */
-function temporaries(builder: FunctionBuilder): () => Local {
-  let used = 0;
-  return () => {
-    const pool = pools.get(builder) ?? [];
-    pools.set(builder, pool);
-    return pool[used++] ??= builder.local("i64");
-  };
-}
-const pools = new WeakMap<FunctionBuilder, Local[]>();
 
 function addSynchronise(module: ModuleBuilder): number {
   const builder = new FunctionBuilder({ parameters: ["i64", "i64", "i32"], results: [] });
@@ -215,4 +204,10 @@ function crossingHandler(frame: Frame, crossing: number): Code {
     uncharge(frame),
     br(dispatch),
   ];
+}
+
+/** 64-bit locals that handlers share, by number. */
+function temporaries(builder: FunctionBuilder): (index: number) => Local {
+  const locals: Local[] = [];
+  return (index) => locals[index] ??= builder.local("i64");
 }

@@ -34,11 +34,13 @@ export function isRelative(instruction: Instruction): boolean {
 const halfLength = new Set([illegal.name, ...compressed.map(({ base }) => base)]);
 
 /** All operations; the number of one is its index plus {@linkcode FIRST_OPERATION}. */
-export const operations: readonly Operation[] = [...instructions, illegal].flatMap((instruction) => {
-  const lengths: (2 | 4)[] = halfLength.has(instruction.name) ? [4, 2] : [4];
-  const nearness = isRelative(instruction) ? [false, true] : [false];
-  return lengths.flatMap((length) => nearness.map((near) => ({ instruction, length, near })));
-});
+export const operations: readonly Operation[] = [...instructions, illegal].flatMap(
+  (instruction) => {
+    const lengths: (2 | 4)[] = halfLength.has(instruction.name) ? [4, 2] : [4];
+    const nearness = isRelative(instruction) ? [false, true] : [false];
+    return lengths.flatMap((length) => nearness.map((near) => ({ instruction, length, near })));
+  },
+);
 
 const numbers = new Map<Instruction, Map<number, number>>();
 const variant = (length: 2 | 4, near: boolean) => length + (near ? 1 : 0);

@@ -1,21 +1,14 @@
 /** The emission of the interpreter: operands come from the decoded record, registers live in memory. */
 import type { CsrOperation, Emission, SystemEvent, Width } from "../isa/emission.ts";
 import { br, brIf, call, type Code, i32, i64, type Label, type Local, when } from "../wasm/code.ts";
-import type { FunctionBuilder } from "../wasm/module.ts";
-import {
-  READ_TLB,
-  REMAINING,
-  TLB_ENTRIES,
-  TLB_ENTRY_BYTES,
-  VALUE,
-  WRITE_TLB,
-} from "./layout.ts";
+import { READ_TLB, REMAINING, TLB_ENTRIES, TLB_ENTRY_BYTES, VALUE, WRITE_TLB } from "./layout.ts";
 import type { Operation } from "./operations.ts";
 import { RECORD, RECORD_BYTES_PER_BYTE } from "./record.ts";
 
 /** What all handlers of the interpreter share. */
 export interface Frame {
-  readonly builder: FunctionBuilder;
+  /** 64-bit locals for the values that a meaning keeps; handlers share them. */
+  temporary(index: number): Local;
   /** Offset of the current record. */
   readonly record: Local;
   /** Steps left after the current one. */
@@ -65,8 +58,8 @@ export const systemEvents: readonly SystemEvent[] = [
   "illegal",
 ];
 
-/** What a slow path answers when the instruction trapped: go on from the state in memory. */
-export const TRAPPED = 0;
+/** What a slow path answers when the hart is elsewhere now: go on from the state in memory. */
+export const RELOAD = 0;
 /** What a slow path answers when all is well. */
 export const DONE = 1;
 /** What a slow path answers when the instruction is done but memory may look different now. */
@@ -87,15 +80,13 @@ export class RecordEmission implements Emission {
   readonly #frame: Frame;
   readonly #operation: Operation;
   readonly #code: Code[] = [];
-  readonly #temporaries: () => Local;
+  #temporaries = 0;
   #ended = false;
   #mayRedirect = false;
 
-  /** @param temporaries Yields 64-bit locals that no other part of this handler uses. */
-  constructor(frame: Frame, operation: Operation, temporaries: () => Local) {
+  constructor(frame: Frame, operation: Operation) {
     this.#frame = frame;
     this.#operation = operation;
-    this.#temporaries = temporaries;
   }
 
   /** The code of the handler: the instruction's meaning, then on to the next record. */
@@ -126,7 +117,7 @@ export class RecordEmission implements Emission {
   }
 
   keep(value: Code): Code {
-    const local = this.#temporaries();
+    const local = this.#frame.temporary(this.#temporaries++);
     this.#code.push(local.set(value));
     return local.get;
   }

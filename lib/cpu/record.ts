@@ -10,7 +10,7 @@
  * 12  the instruction's bits  (32 bits)
  * ```
  */
-import { type Decoded, decode, lengthOf } from "../isa/decoder.ts";
+import { decode, type Decoded, lengthOf } from "../isa/decoder.ts";
 import { INTEGER_REGISTERS, PAGE_BYTES, RECORD_BYTES, ZERO_SINK } from "./layout.ts";
 import { isRelative, operationNumber } from "./operations.ts";
 

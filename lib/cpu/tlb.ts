@@ -5,10 +5,10 @@
  * to add to a virtual address to get the offset in memory, for fetches the decoded page. Each bank serves
  * one way of looking at memory, so that a change of privilege flushes nothing.
  */
-import { GuestMemory } from "./memory.ts";
+import type { GuestMemory } from "./memory.ts";
 import {
   FETCH_TLB,
-  READ_TLB,
+  type READ_TLB,
   TLB_BANK_BYTES,
   TLB_BANK_COUNT,
   TLB_BANKS,

@@ -5,6 +5,9 @@ import type { HostClock } from "./host.ts";
 /** Rates are ticks per 2^24 steps. */
 export const RATE_SCALE = 2 ** 24;
 
+/** The time base of a machine that is switched on: as if it made 500 million steps a second. */
+export const POWER_ON_TIME: TimeBase = { base: 0, rate: Math.floor(0.02 * RATE_SCALE) };
+
 /** Guest ticks that `steps` steps take at `rate`. */
 export function ticksOf(steps: number, rate: number): number {
   return Math.floor(steps * rate / RATE_SCALE);

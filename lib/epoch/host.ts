@@ -68,7 +68,6 @@ export class Arrivals {
   #inputBytes = 0;
   #performed = 0;
   #wake: (() => void) | undefined;
-  #arrival: Promise<void> | undefined;
 
   /** A completion that waits for delivery. */
   complete(completion: Completion): void {
@@ -94,9 +93,9 @@ export class Arrivals {
     this.#signal();
   }
 
-  /** Whether something waits to be delivered. */
-  get pending(): boolean {
-    return this.#completions.length > 0 || this.#inputBytes > 0;
+  /** Whether something waits that a machine with room for `inputRoom` bytes of input can take. */
+  pending(inputRoom: number): boolean {
+    return this.#completions.length > 0 || (this.#inputBytes > 0 && inputRoom > 0);
   }
 
   /** Bytes of console input that wait. */
@@ -109,10 +108,9 @@ export class Arrivals {
     return this.#performed;
   }
 
-  /** Resolves at the next arrival. */
+  /** Resolves at the next arrival. For one waiter: a later call takes the place of an earlier one. */
   arrival(): Promise<void> {
-    this.#arrival ??= new Promise((resolve) => this.#wake = resolve);
-    return this.#arrival;
+    return new Promise((resolve) => this.#wake = resolve);
   }
 
   /** Takes completions with at most `limitBytes` of data, but at least one if there is one. */
@@ -146,6 +144,5 @@ export class Arrivals {
   #signal(): void {
     this.#wake?.();
     this.#wake = undefined;
-    this.#arrival = undefined;
   }
 }

@@ -112,7 +112,7 @@ export class Hypervisor {
   /** Runs the machine for one epoch's budget. */
   #execute(): number {
     const { machine, arrivals, policy, clock } = this.#options;
-    const busy = machine.outstanding.size > 0 || arrivals.pending;
+    const busy = machine.outstanding.size > 0 || arrivals.pending(machine.consoleInputRoom);
     const ticks = busy ? policy.busyTicks : policy.longestTicks;
     const budget = Math.min(policy.epochSteps, this.#time.stepsIn(ticks), machine.stepsToTimer);
     const before = clock.monotonicTicks();
@@ -124,7 +124,11 @@ export class Hypervisor {
   /** The machine waits: sleeps until something arrives or the guest's timer is due. */
   async #idle(): Promise<void> {
     const { machine, arrivals, loop } = this.#options;
-    while (!arrivals.pending && this.#stop === undefined && this.#atEpochEnd.length === 0) {
+    const { consoleInputRoom } = machine;
+    while (
+      !arrivals.pending(consoleInputRoom) && this.#stop === undefined &&
+      this.#atEpochEnd.length === 0
+    ) {
       const due = machine.timerDueTicks;
       const left = due - this.#time.now();
       if (left <= 0) return;

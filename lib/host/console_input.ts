@@ -2,6 +2,7 @@
  * What is typed at the console: read from standard input ahead of the machine, up to a bound, and taken
  * at epoch ends. A terminal is put into character mode meanwhile, and back again however the process ends.
  */
+import { enterCharacterMode, type Terminal } from "./character_mode.ts";
 import { errorText } from "./fault.ts";
 
 /** Bytes read ahead; when they are not taken, reading stops and the typist's terminal holds the rest. */
@@ -11,14 +12,6 @@ const CAPACITY_BYTES = 4096;
 export interface ByteInput {
   /** Reads some bytes; null at the end. */
   read(into: Uint8Array): Promise<number | null>;
-}
-
-/** A terminal's mode switch, as `Deno.stdin` has it. */
-export interface TerminalInput extends ByteInput {
-  /** Whether this is a terminal. */
-  isTerminal(): boolean;
-  /** Switches line editing and echo off or on; `cbreak` keeps Ctrl-C a signal. */
-  setRaw(mode: boolean, options?: { cbreak: boolean }): void;
 }
 
 /** Bytes typed, waiting for the next epoch end. */
@@ -34,9 +27,9 @@ export class ConsoleInput {
   failure: string | undefined;
 
   /** Starts reading `input` at once; a terminal is put into character mode. */
-  constructor(input: ByteInput | TerminalInput, capacityBytes: number = CAPACITY_BYTES) {
+  constructor(input: ByteInput | (ByteInput & Terminal), capacityBytes: number = CAPACITY_BYTES) {
     this.#capacity = capacityBytes;
-    if ("isTerminal" in input && input.isTerminal()) this.#restore = characterMode(input);
+    if ("isTerminal" in input && input.isTerminal()) this.#restore = enterCharacterMode(input);
     void this.#run(input);
   }
 
@@ -103,18 +96,4 @@ export class ConsoleInput {
     this.#ended = true;
     this.#arrived.resolve();
   }
-}
-
-/** Restores at `close`, at a normal exit, after `Deno.exit` and after an uncaught error. */
-function characterMode(terminal: TerminalInput): () => void {
-  terminal.setRaw(true, { cbreak: true });
-  let raw = true;
-  const restore = () => {
-    if (!raw) return;
-    raw = false;
-    removeEventListener("unload", restore);
-    terminal.setRaw(false);
-  };
-  addEventListener("unload", restore);
-  return restore;
 }

@@ -4,6 +4,7 @@
  */
 import { Encoder, setSizeLimits, Tag } from "cbor-x";
 import { maxRecordItems } from "./limits.ts";
+import { StructureError } from "./structure.ts";
 
 // A second bound behind the structure check.
 setSizeLimits({
@@ -40,10 +41,19 @@ export function bignumItem(negative: boolean, magnitude: Uint8Array): unknown {
 
 /** Decodes one checked item; integers of 2^32 and more become bigints. */
 export function decodeItem(bytes: Uint8Array): unknown {
-  return records.decode(bytes);
+  return decode(records, bytes);
 }
 
 /** Decodes one checked item; integers become numbers (exact to 2^53), bignums become bigints. */
 export function decodeStateItem(bytes: Uint8Array): unknown {
-  return states.decode(bytes);
+  return decode(states, bytes);
+}
+
+function decode(decoder: Encoder, bytes: Uint8Array): unknown {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    // The structure check leaves nothing to refuse; if cbor-x disagrees, the record is not to be trusted.
+    throw new StructureError(`CBOR decoder refuses the record: ${(error as Error).message}`, 0);
+  }
 }

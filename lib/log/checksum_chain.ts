@@ -1,5 +1,6 @@
 /** The chained checksum of a stream: a reordered, dropped, repeated or edited record is seen. */
 import { createHash } from "node:crypto";
+import { maxShortBytes, shortSha256 } from "./short_sha256.ts";
 
 /** Bytes of a checksum. */
 export const checksumBytes = 8;
@@ -34,8 +35,13 @@ export class ChecksumChain {
 
   /** The checksum that `record` has as the next one of the chain. */
   of(record: Uint8Array): Uint8Array {
-    return createHash("sha256").update(this.#previous).update(record).digest()
-      .subarray(0, checksumBytes);
+    if (checksumBytes + record.length > maxShortBytes) {
+      return createHash("sha256").update(this.#previous).update(record).digest()
+        .subarray(0, checksumBytes);
+    }
+    const checksum = new Uint8Array(checksumBytes);
+    shortSha256(this.#previous, record, checksum);
+    return checksum;
   }
 
   /** Whether `bytes`, ended at one of the ascending `ends`, would be the next record with `checksum`. */

@@ -23,6 +23,7 @@ export interface Field {
   readonly name: string;
   /** Its key in the log; short, because epochs come thousands of times a second. */
   readonly key: string;
+  /** Type of its values. */
   // deno-lint-ignore no-explicit-any -- a table holds fields of all types
   readonly type: FieldType<any>;
   /**

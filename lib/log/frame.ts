@@ -52,6 +52,7 @@ export function frame(checksum: Uint8Array, record: Uint8Array): Uint8Array {
 
 /** Bytes that are no frame. */
 export class FrameError extends Error {
+  /** The class, for messages. */
   override readonly name = "FrameError";
 }
 
@@ -100,8 +101,11 @@ function hex(byte: number): string {
 
 /** One whole frame. Its views are valid until the scanner is used again. */
 export interface Frame {
+  /** Bytes of the frame. */
   readonly byteLength: number;
+  /** The checksum it states. */
   readonly checksum: Uint8Array;
+  /** The encoded record. */
   readonly record: Uint8Array;
 }
 

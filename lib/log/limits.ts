@@ -49,4 +49,4 @@ export const maxTextBytes = 4096;
 export const pageBytes = 4096;
 
 /** Largest position, count or number: every one of them is exact as a JavaScript number. */
-export const maxCount = Number.MAX_SAFE_INTEGER;
+export const maxCount: number = Number.MAX_SAFE_INTEGER;

@@ -19,6 +19,7 @@ export interface LogPlace {
 
 /** A log or return stream that must not be believed from this record on. */
 export class LogError extends Error {
+  /** The class, for messages. */
   override readonly name = "LogError";
   /** The record, counted from 0, the header. */
   readonly recordNumber: number;
@@ -51,6 +52,7 @@ export class LogError extends Error {
 
 /** A value outside its schema; the path grows while the error passes through the containers. */
 export class FieldError extends Error {
+  /** The class, for messages. */
   override readonly name = "FieldError";
   /** Path from the record to the value. */
   path = "";

@@ -24,8 +24,11 @@ import { LogError } from "./log_error.ts";
 
 /** A record and its place; a `LogItem` is one. */
 export interface PlacedRecord {
+  /** The record. */
   readonly record: LogRecord;
+  /** 0 for the header. */
   readonly number: number;
+  /** Where its frame starts, in bytes from the start of the stream. */
   readonly byteOffset: number;
 }
 

@@ -11,7 +11,12 @@ import { maxRecordItems, maxStateDepth } from "./limits.ts";
 import { FieldError } from "./log_error.ts";
 import { checkStructure, StructureError } from "./structure.ts";
 
-const limits = { depth: maxStateDepth, items: maxRecordItems, bignums: true };
+const limits = {
+  depth: maxStateDepth,
+  items: maxRecordItems,
+  maxInteger: Number.MAX_SAFE_INTEGER,
+  bignums: true,
+};
 
 /** Machine state as embedded CBOR. The machine checks its contents when it is restored. */
 export const plainData: FieldType<MachineState> = {

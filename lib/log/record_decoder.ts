@@ -12,6 +12,7 @@ import { checkStructure, StructureError } from "./structure.ts";
 
 /** A record with its place in the stream. */
 export interface LogItem<AnyRecord = LogRecord> {
+  /** The record. */
   readonly record: AnyRecord;
   /** 0 for the first record of the stream, the header. */
   readonly number: number;
@@ -33,7 +34,12 @@ export interface StreamEnding {
   readonly truncatedBytes: number;
 }
 
-const limits = { depth: maxRecordDepth, items: maxRecordItems, bignums: false };
+const limits = {
+  depth: maxRecordDepth,
+  items: maxRecordItems,
+  maxInteger: 2 ** 64,
+  bignums: false,
+};
 
 /** Decodes the records of one stream. Give it every byte with `push`, then call `finish`. */
 class SequenceDecoder<AnyRecord extends { readonly kind: string }> {

@@ -17,10 +17,15 @@ export interface SnapshotTarget {
 
 /** A committed snapshot, without its pages. Its digest is not verified yet. */
 export interface AssembledSnapshot {
+  /** The snapshot stands after the end of this epoch. */
   readonly epoch: number;
+  /** Steps since power-on. */
   readonly steps: number;
+  /** Time base of the epoch that comes next. */
   readonly time: TimeBase;
+  /** To be checked by the machine. */
   readonly state: MachineState;
+  /** Digest that state and all RAM must have. */
   readonly digest: Digest;
   /** Outstanding operations in order of number. */
   readonly operations: readonly Operation[];

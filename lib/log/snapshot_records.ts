@@ -22,6 +22,7 @@ export interface SnapshotParts {
   readonly image: Iterable<Page>;
   /** Outstanding operations in order of number. */
   readonly operations: Iterable<Operation>;
+  /** Everything but RAM and operations. */
   readonly state: MachineState;
   /** Digest of state and all RAM. */
   readonly digest: Digest;

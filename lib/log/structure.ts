@@ -12,12 +12,15 @@ export interface StructureLimits {
   readonly depth: number;
   /** Most data items, containers included. */
   readonly items: number;
+  /** Largest unsigned integer. */
+  readonly maxInteger: number;
   /** Whether tags 2 and 3 (bignums, of at most 8 bytes) may occur. No other tag ever may. */
   readonly bignums: boolean;
 }
 
 /** Bytes that are not CBOR in the accepted form. */
 export class StructureError extends Error {
+  /** The class, for messages. */
   override readonly name = "StructureError";
 
   /** `offset` counts from the start of the checked bytes. */
@@ -70,6 +73,8 @@ class Walk {
     const argument = this.#argument(initial & 0x1f);
     switch (major) {
       case unsigned:
+        // Beyond 2^53 the comparison is inexact, but then the bound is 2^64.
+        if (argument > this.limits.maxInteger) this.refuse("Integer is too large", start);
         return;
       case negative:
         // cbor-x turns these into int32 arithmetic; nothing in the format needs them.
@@ -152,6 +157,10 @@ class Walk {
       if (initial === undefined || initial >> 5 !== textString) this.refuse("Map key is not text");
       this.item(depth + 1);
       const end = this.position;
+      // cbor-x renames this key, to protect prototypes, and so makes it equal to another.
+      if (end - start === 10 && this.#is(start + 1, "__proto__")) {
+        this.refuse("Map key is __proto__", start);
+      }
       if (index > 0 && !this.#ascending(previousStart, previousEnd, start, end)) {
         this.refuse("Map key is repeated or out of order", start);
       }
@@ -159,6 +168,13 @@ class Walk {
       previousEnd = end;
       this.item(depth + 1);
     }
+  }
+
+  #is(start: number, ascii: string): boolean {
+    for (let index = 0; index < ascii.length; index++) {
+      if (this.bytes[start + index] !== ascii.charCodeAt(index)) return false;
+    }
+    return true;
   }
 
   #ascending(leftStart: number, leftEnd: number, rightStart: number, rightEnd: number): boolean {

@@ -3,10 +3,10 @@
  * allow it (design section 6).
  */
 import type { Operation } from "../board/operation.ts";
-import { DivergenceError } from "../epoch/divergence.ts";
 import type { HostClock, HostLoop } from "../epoch/host.ts";
 import type { EndRecord, HeaderRecord } from "../epoch/record.ts";
 import type { Replica } from "../epoch/replica.ts";
+import { SECTOR_BYTES } from "../host/disk.ts";
 import { LogError } from "../log/log_error.ts";
 import type { LogItem } from "../log/record_decoder.ts";
 import { Claim } from "./claim.ts";
@@ -63,6 +63,11 @@ export type BackupOutcome =
   | { readonly kind: "left-behind"; readonly reason: string }
   | { readonly kind: "stalled"; readonly reason: string };
 
+/** A backup cannot follow this stream with these disks. */
+export class BackupError extends Error {
+  override readonly name = "BackupError";
+}
+
 /** Time given to a two-way stream to reach its end once the lock is held; acknowledgements cover it. */
 const DRAIN_TICKS = 20_000_000;
 /** How often a stalled backup asks, and an undecided one probes, ticks. */
@@ -82,6 +87,7 @@ export class Backup {
   #noted = "";
   #probedTicks = 0;
   #wake: (() => void) | undefined;
+  #lockHeldTicks: number | undefined;
 
   /** Starts reading the stream. */
   constructor(options: BackupOptions) {
@@ -115,7 +121,8 @@ export class Backup {
   /**
    * Follows until the machine ends, or this backup is promoted, left behind, or refused.
    *
-   * @throws DivergenceError | LogError | StateError When the replica or the stream is not what it should be.
+   * @throws DivergenceError | LogError | StateError | BackupError When the replica, the stream or a disk is
+   *   not what it should be.
    */
   async follow(): Promise<BackupOutcome> {
     try {
@@ -222,7 +229,6 @@ export class Backup {
         return this.#promoted(`${what}; the lock is free and the record names this backup`);
     }
   }
-  #lockHeldTicks: number | undefined;
 
   #transport(): FollowerExperience["transport"] {
     if (this.#intake.header?.acknowledged) return "two-way";
@@ -261,14 +267,7 @@ export class Backup {
 
   async #header(header: HeaderRecord): Promise<void> {
     const { disks, arbiter, stream } = this.#options;
-    const { configuration } = header;
-    if (disks.length > 0 && disks.length !== configuration.disks.length) {
-      throw new DivergenceError(
-        0,
-        0,
-        `the machine has ${configuration.disks.length} disks, --disk names ${disks.length}`,
-      );
-    }
+    checkDisks(disks, header);
     const paths = disks.length > 0 ? disks : arbiter === undefined ? [] : [arbiter];
     if (paths.length === 0) return;
     this.#claim = new Claim(paths, {
@@ -316,5 +315,20 @@ export class Backup {
     if (text === this.#noted) return;
     this.#noted = text;
     this.#options.note(text);
+  }
+}
+
+function checkDisks(paths: readonly string[], { configuration }: HeaderRecord): void {
+  const { disks } = configuration;
+  if (paths.length > 0 && paths.length !== disks.length) {
+    throw new BackupError(`The machine has ${disks.length} disks, and ${paths.length} are given`);
+  }
+  for (const [index, path] of paths.entries()) {
+    const { size } = Deno.statSync(path);
+    const { sectors } = disks[index]!;
+    if (size === sectors * SECTOR_BYTES) continue;
+    throw new BackupError(
+      `Disk ${path} has ${size} bytes, the primary's disk ${index} has ${sectors * SECTOR_BYTES}`,
+    );
   }
 }

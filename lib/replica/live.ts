@@ -36,6 +36,8 @@ export interface LiveOptions {
   readonly epoch: number;
   /** Time base of the next epoch. */
   readonly time: TimeBase;
+  /** Ticks since that time base came into force: at a promotion, since its record. */
+  readonly elapsedTicks?: number;
   readonly identity: RunIdentity;
   readonly backs: DeviceBacks;
   /** The membership record, when something arbitrates. */
@@ -43,6 +45,8 @@ export interface LiveOptions {
   readonly clock: HostClock;
   readonly loop: HostLoop;
   readonly policy: EpochPolicy;
+  /** A key snapshot goes into the logs every so many steps. */
+  readonly snapshotSteps?: number;
   readonly limits: RosterLimits;
   /** Takes one line for a person whenever something happens. */
   readonly note: (text: string) => void;
@@ -74,6 +78,8 @@ export class LiveMachine implements Outlet {
   readonly #shelf: SnapshotShelf;
   readonly #logs: Attachment[] = [];
   #lastSendTicks = 0;
+  #snapshotAt = 0;
+  #running = false;
   #finishedBytes = 0;
   #firstOutput: ((ticks: number) => void) | undefined;
 
@@ -96,6 +102,7 @@ export class LiveMachine implements Outlet {
       machine: options.machine,
       epoch: options.epoch,
       time: options.time,
+      elapsedTicks: options.elapsedTicks ?? 0,
       clock: options.clock,
       loop: options.loop,
       arrivals: this.#arrivals,
@@ -168,11 +175,9 @@ export class LiveMachine implements Outlet {
     });
   }
 
-  /** Puts a key snapshot into the logs at the next epoch's end. */
-  snapshotLogs(): void {
-    this.#atBoundary(() => {
-      for (const log of this.#logs) log.sendSnapshot(this.#snapshot());
-    });
+  /** Goes on with a log that this machine wrote while it was a backup. */
+  continueLog(log: Attachment): void {
+    this.#logs.push(log);
   }
 
   /**
@@ -205,7 +210,6 @@ export class LiveMachine implements Outlet {
       for (const log of this.#logs) log.close();
     }
   }
-  #running = false;
 
   /** @inheritdoc */
   epochEnded(
@@ -215,11 +219,19 @@ export class LiveMachine implements Outlet {
   ): Promise<void> | undefined {
     this.#roster.send(record);
     for (const log of this.#logs) log.send(record);
+    this.#snapshotLogs();
     this.#lastSendTicks = this.#options.clock.monotonicTicks();
     const position = this.#options.machine.consolePosition - console.length;
     this.#dispatcher.submit(record.epoch, operations, position, console);
     this.#commit();
     return this.#room();
+  }
+
+  #snapshotLogs(): void {
+    const { machine, snapshotSteps } = this.#options;
+    if (snapshotSteps === undefined || machine.steps - this.#snapshotAt < snapshotSteps) return;
+    this.#snapshotAt = machine.steps;
+    for (const log of this.#logs) log.sendSnapshot(this.#snapshot());
   }
 
   /** Bounded buffers: a full one slows the guest. */
@@ -255,7 +267,10 @@ export class LiveMachine implements Outlet {
 
   /** Power-off commits everything before `end`. */
   async #everythingPerformed(): Promise<void> {
-    while (this.#dispatcher.oldestHeldEpoch !== undefined) await this.#options.loop.turn();
+    const { loop } = this.#options;
+    while (this.#dispatcher.oldestHeldEpoch !== undefined) {
+      await loop.sleep(10_000, new Promise(() => {}));
+    }
     await this.#dispatcher.settled();
   }
 
@@ -286,7 +301,12 @@ export class LiveMachine implements Outlet {
       configuration: machine.configuration,
       acknowledged,
       ramDigestSteps: policy.ramDigestSteps,
-      ...outputs,
+      consoleBase: outputs.consoleBase,
+      billBase: outputs.billBase,
+      // Later the disks have changed: a copy made at power-on can only join then.
+      ...(outputs.diskDigests && this.#hypervisor.epoch === 0
+        ? { diskDigests: outputs.diskDigests }
+        : {}),
     };
     return headed(header, this.#snapshot());
   }

@@ -74,6 +74,7 @@ export class Roster implements AttachmentEvents {
   #knowledge: RecordKnowledge | undefined;
   #reconciling = false;
   #retryAt = 0;
+  #roomWaiters: (() => void)[] = [];
   #latestEpoch = 0;
   /** Last epoch with an output already handed to its device. */
   #dispatchedEpoch = 0;
@@ -150,7 +151,6 @@ export class Roster implements AttachmentEvents {
       this.#roomWaiters.push(resolve);
     });
   }
-  #roomWaiters: (() => void)[] = [];
 
   /**
    * Looks for members that hold up outputs or the guest for too long, and retries a failed membership
@@ -282,7 +282,8 @@ export class Roster implements AttachmentEvents {
   #beginAdding(entry: Entry): void {
     if (!entry.governed || !this.#knowledge) {
       entry.standing = "member";
-      this.events.note(`Backup ${short(entry.member)} has joined, with a disk of its own`);
+      const why = this.#knowledge ? "it has a disk of its own" : "no disk arbitrates";
+      this.events.note(`Backup ${short(entry.member)} has joined: protected (${why})`);
       return;
     }
     if (this.#named(entry.member.id) || this.clock.monotonicTicks() < this.#retryAt) return;

@@ -172,9 +172,11 @@ export type Ending = "clean" | "hand-over";
 
 /**
  * Whether a primary that ends may free the lock (rule 6): a clean end first takes all members out,
- * durably, since the machine has finished and nobody may go on with it; a hand-over does not.
+ * durably, since the machine has finished and nobody may go on with it; a hand-over does not. Never while
+ * a write is under way, which might reach the disk after the next holder's.
  */
 export function mayFreeLock(ending: Ending, knowledge: RecordKnowledge): boolean {
+  if (knowledge.writing) return false;
   return ending === "hand-over" || membersWaitedFor(knowledge, []).length === 0;
 }
 

@@ -4,7 +4,7 @@
  * Needs `--allow-net=unix:/ABSOLUTE/PATH` besides reading and writing the path.
  */
 import { errorCode, errorText } from "../host/fault.ts";
-import { type FileIdentity, identityOfPath, sameFile } from "../host/positional_file.ts";
+import { identityOfPath } from "../host/positional_file.ts";
 import {
   type ByteStream,
   nextBytes,
@@ -40,16 +40,12 @@ export interface ListenOptions {
 export class UnixListener {
   /** As the command line names it. */
   readonly name: string;
-  readonly #path: string;
   readonly #listener: Deno.UnixListener;
-  readonly #identity: FileIdentity | undefined;
   #closed = false;
 
   private constructor(path: string, listener: Deno.UnixListener) {
     this.name = `unix:${path}`;
-    this.#path = path;
     this.#listener = listener;
-    this.#identity = identityOfPath(path);
   }
 
   /**
@@ -84,15 +80,12 @@ export class UnixListener {
     }
   }
 
-  /** Stops listening and removes the socket file, unless somebody else's is in its place by now. */
+  /** Stops listening and removes the socket file; clients that have connected stay. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const named = identityOfPath(this.#path);
-    const ours = named !== undefined && this.#identity !== undefined &&
-      sameFile(named, this.#identity);
+    // Deno removes the file.
     this.#listener.close();
-    if (ours && identityOfPath(this.#path) !== undefined) Deno.removeSync(this.#path);
   }
 }
 

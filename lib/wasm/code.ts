@@ -9,7 +9,8 @@ export class Label {
   #brand = true;
 }
 
-type Item =
+/** A byte, or a mark of where a label begins, ends, or is used. */
+export type Item =
   | number
   | { readonly enter: Label }
   | { readonly leave: true }
@@ -28,7 +29,7 @@ const END = 0x0b;
 
 /** A local variable of the function being built. */
 export class Local {
-  /** @param index Its index among parameters and locals. */
+  /** The local with this index among parameters and locals. */
   constructor(readonly index: number, readonly type: ValueType) {}
   /** Its value. */
   get get(): Code {
@@ -200,7 +201,7 @@ export function call(functionIndex: number, ...args: readonly Code[]): Code {
 /** Returns from the function. */
 export const leave: Code = [0x0f];
 /** Discards a value. */
-export const drop = unary(0x1a);
+export const drop: (value: Code) => Code = unary(0x1a);
 /** Cannot be reached. */
 export const unreachable: Code = [0x00];
 

@@ -70,6 +70,25 @@ qemuTest("echo gives back what is typed, until Ctrl-D", async () => {
 });
 
 qemuTest(
+  "paging finds every access as the tables in memory say, when fences are asked for",
+  async () => {
+    const { code, console } = await runOnQemu("paging", { bootArguments: "fences" });
+    assertEquals(code, 0, text(console));
+    assertMatch(text(console), /^paging: round 8 checksum e6507aa82df5dff1$/m);
+    assertMatch(
+      text(console),
+      /^paging: 48 rounds, \d+ timer interrupts, checksum 07b703745ffd2229$/m,
+    );
+  },
+);
+
+qemuTest("paging finds stale translations where there are some", async () => {
+  const { code, console } = await runOnQemu("paging");
+  assertEquals(code, 1);
+  assertMatch(text(console), /^paging: failed in round \d+, step \d+$/m);
+});
+
+qemuTest(
   "reset comes back after its reset and counts boots on the disk",
   () =>
     withDisk(megabyte, async (disk) => {

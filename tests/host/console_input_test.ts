@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { ConsoleInput, type TerminalInput } from "../../lib/host/console_input.ts";
+import type { Terminal } from "../../lib/host/character_mode.ts";
+import { type ByteInput, ConsoleInput } from "../../lib/host/console_input.ts";
 
 const text = (data: Uint8Array) => new TextDecoder().decode(data);
 
@@ -44,13 +45,6 @@ Deno.test("a terminal is in character mode, Ctrl-C still a signal, until input i
   assertEquals(keyboard.modes, ["raw cbreak", "cooked"]);
 });
 
-Deno.test("a terminal is given back when the process exits without closing", () => {
-  const keyboard = new Keyboard(true);
-  new ConsoleInput(keyboard);
-  dispatchEvent(new Event("unload"));
-  assertEquals(keyboard.modes, ["raw cbreak", "cooked"]);
-});
-
 Deno.test("a pipe is never put into character mode", () => {
   const keyboard = new Keyboard(false);
   new ConsoleInput(keyboard).close();
@@ -74,7 +68,7 @@ Deno.test("after closing nothing more arrives", async () => {
   assertEquals([input.available, input.ended], [0, true]);
 });
 
-class Keyboard implements TerminalInput {
+class Keyboard implements ByteInput, Terminal {
   readonly modes: string[] = [];
   #waiting: (() => void) | undefined;
   #typed: number[] = [];

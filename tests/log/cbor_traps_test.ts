@@ -1,11 +1,18 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { encodeItem } from "../../lib/log/cbor_item.ts";
-import { LogError } from "../../lib/log/log_error.ts";
 import { RecordDecoder } from "../../lib/log/record_decoder.ts";
 import { checkStructure, StructureError } from "../../lib/log/structure.ts";
-import { decodeAll, encodeAll, frameAll, fromHex, joined, sampleRecords } from "./sample_log.ts";
+import {
+  decodeAll,
+  encodeAll,
+  faultOf,
+  frameAll,
+  fromHex,
+  joined,
+  sampleRecords,
+} from "./sample_log.ts";
 
-const limits = { depth: 8, items: 1000, bignums: false };
+const limits = { depth: 8, items: 1000, maxInteger: 2 ** 64, bignums: false };
 
 /** `{"kind": "note", "text": …}` with the given bytes in place of the text. */
 function note(text: Uint8Array): Uint8Array {
@@ -85,13 +92,13 @@ for (const [name, item] of Object.entries(traps)) {
     const header = encodeAll(sampleRecords.slice(0, 1))[0]!;
     const headerItem = header.subarray(header.length - itemLength(header));
     const start = performance.now();
-    const { items, error } = decodeAll([frameAll([headerItem, item, headerItem])]);
+    const outcome = decodeAll([frameAll([headerItem, item, headerItem])]);
     assert(performance.now() - start < 2000, "took too long");
-    assertInstanceOf(error, LogError);
+    const error = faultOf(outcome);
     assertEquals(error.reason, "malformed");
     assertEquals(error.recordNumber, 1);
     assertEquals(error.byteOffset, header.length);
-    assertEquals(items.length, 1);
+    assertEquals(outcome.items.length, 1);
   });
 }
 
@@ -128,8 +135,7 @@ for (const [name, state] of Object.entries(stateTraps)) {
       digest: 0,
     });
     const sorted = sortedKeys(commit);
-    const { error } = decodeAll([frameAll([sorted])]);
-    assertInstanceOf(error, LogError);
+    const error = faultOf(decodeAll([frameAll([sorted])]));
     assertEquals(error.reason, "malformed");
     assertEquals(error.field, "state", error.message);
   });
@@ -163,14 +169,9 @@ Deno.test("a frame that claims more than the bound is refused by its head alone"
     "zeros": "00",
   };
   for (const [name, head] of Object.entries(heads)) {
-    const { error } = decodeAll([fromHex(head)]);
-    assertInstanceOf(error, LogError, name);
-    assertEquals(error.reason, "damaged");
-    // Also when the head comes byte by byte.
-    assertInstanceOf(
-      decodeAll(Array.from(fromHex(head), (byte) => Uint8Array.of(byte))).error,
-      LogError,
-    );
+    assertEquals(faultOf(decodeAll([fromHex(head)]), name).reason, "damaged");
+    const byByte = Array.from(fromHex(head), (byte) => Uint8Array.of(byte));
+    assertEquals(faultOf(decodeAll(byByte), name).reason, "damaged");
   }
 });
 
@@ -201,9 +202,8 @@ Deno.test("random bytes in a sound frame never get past the structure check unse
       continue;
     }
     accepted++;
-    const { error } = decodeAll([frameAll([item])]);
-    assertInstanceOf(error, LogError);
+    const error = faultOf(decodeAll([frameAll([item])]));
     assert(error.field !== undefined, error.message);
   }
-  assert(accepted > 500, `${accepted}`);
+  assert(accepted > 300, `${accepted}`);
 });

@@ -1,7 +1,14 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { LogError } from "../../lib/log/log_error.ts";
 import { RecordDecoder } from "../../lib/log/record_decoder.ts";
-import { decodeAll, encodeAll, joined, sampleRecords, shortRecords } from "./sample_log.ts";
+import {
+  decodeAll,
+  encodeAll,
+  faultOf,
+  joined,
+  sampleRecords,
+  shortRecords,
+} from "./sample_log.ts";
 
 const frames = encodeAll(shortRecords);
 const log = joined(frames);
@@ -42,13 +49,13 @@ Deno.test("any flipped bit is an error at its record, and nothing from there on 
     for (let bit = 0; bit < 8; bit++) {
       const damaged = log.slice();
       damaged[offset]! ^= 1 << bit;
-      const { items, error } = decodeAll([damaged]);
+      const outcome = decodeAll([damaged]);
       const records = wholeRecords(offset);
-      assertInstanceOf(error, LogError, `bit ${bit} of byte ${offset}`);
+      const error = faultOf(outcome, `bit ${bit} of byte ${offset}`);
       assertEquals(error.reason, "damaged");
       assertEquals(error.recordNumber, records);
       assertEquals(error.byteOffset, joined(frames.slice(0, records)).length);
-      assertEquals(items.map((item) => item.record), shortRecords.slice(0, records));
+      assertEquals(outcome.items.map((item) => item.record), shortRecords.slice(0, records));
     }
   }
 });
@@ -105,10 +112,9 @@ Deno.test("a record of another stream does not fit into the chain", () => {
 });
 
 Deno.test("bytes behind the end are an error", () => {
-  const { items, error } = decodeAll([joined([log, Uint8Array.of(0x82)])]);
-  assertInstanceOf(error, LogError);
-  assertEquals(error.reason, "out-of-order");
-  assertEquals(items.length, shortRecords.length);
+  const outcome = decodeAll([joined([log, Uint8Array.of(0x82)])]);
+  assertEquals(faultOf(outcome).reason, "out-of-order");
+  assertEquals(outcome.items.length, shortRecords.length);
 });
 
 Deno.test("a decoder that found a fault stays at it", () => {

@@ -127,9 +127,12 @@ const logRecords: { readonly [Kind in LogRecord["kind"]]: fc.Arbitrary<object> }
       ).map(([configuration, boot]) => ({ ...configuration, ...boot })),
       acknowledged: fc.boolean(),
       ramDigestSteps: count(1),
+      consoleBase: count(),
+      billBase: count(),
     }),
     optional("member", identifier),
-  ).map(([header, member]) => ({ ...header, ...member })),
+    optional("diskDigests", fc.array(fc.stringMatching(/^[0-9a-f]{64}$/), { maxLength: 16 })),
+  ).map(([header, member, digests]) => ({ ...header, ...member, ...digests })),
   "snapshot-begin": fc.record({ epoch: count() }),
   "snapshot-pages": fc.array(count(0, 2 ** 19 - 1), { minLength: 1, maxLength: 8 }).chain((pages) =>
     fc.record({
@@ -304,7 +307,11 @@ Deno.test("what a record must not contain is refused on both sides, naming the f
     ],
     [{ ...header, run: "xyz" }, "run"],
     [{ ...header, version: 2 }, "version"],
-    [{ ...header, configuration: { ramBytes: 4096 * 512 + 1 } }, "configuration.ramBytes"],
+    [
+      { ...header, configuration: { ramBytes: 4096 * 512 + 1, disks: [], bills: true } },
+      "configuration.ramBytes",
+    ],
+    [{ ...header, diskDigests: ["0f"] }, "diskDigests[0]"],
     [{ kind: "note", text: "\ud800" }, "text"],
     [{ kind: "note", text: "x".repeat(4097) }, "text"],
     [{ kind: "snapshot-pages", of: "ram", pages: [1, 2], data: new Uint8Array(4096) }, "data"],
@@ -359,7 +366,7 @@ Deno.test("a record beyond the size bound is refused, and the stream goes on wit
 });
 
 Deno.test("a record as big as the bound passes through", () => {
-  const data = new Uint8Array(2 ** 20 - 20).fill(9);
+  const data = new Uint8Array(2 ** 20 - 40).fill(9);
   const blocks = Array.from({ length: 4 }, (_, address) => ({ address, data }));
   const record = {
     ...sampleRecords[10]!,

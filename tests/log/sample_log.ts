@@ -1,8 +1,10 @@
 /** A short log with a record of every kind, and helpers that frame bytes by hand. */
+import { AssertionError } from "@std/assert";
 import type { LogRecord, ReturnRecord } from "../../lib/epoch/record.ts";
 import type { MachineState } from "../../lib/board/machine_state.ts";
 import { ChecksumChain, logSeed } from "../../lib/log/checksum_chain.ts";
 import { frame } from "../../lib/log/frame.ts";
+import { LogError } from "../../lib/log/log_error.ts";
 import { type LogItem, RecordDecoder, type StreamEnding } from "../../lib/log/record_decoder.ts";
 import { RecordEncoder } from "../../lib/log/record_encoder.ts";
 
@@ -40,6 +42,9 @@ export const sampleRecords: readonly LogRecord[] = [
     },
     acknowledged: true,
     ramDigestSteps: 2 ** 33,
+    consoleBase: 0,
+    billBase: 2 ** 34,
+    diskDigests: ["0f".repeat(32), "a0".repeat(32)],
   },
   { kind: "snapshot-begin", epoch: 0 },
   { kind: "snapshot-pages", of: "image", pages: [0], data: bytes(4096, 1) },
@@ -178,7 +183,13 @@ export function frameAll(items: readonly Uint8Array[]): Uint8Array {
 export interface Outcome {
   readonly items: readonly LogItem[];
   readonly ending: StreamEnding | undefined;
-  readonly error: unknown;
+  readonly error: LogError | undefined;
+}
+
+/** The error that a stream must end with. */
+export function faultOf(outcome: Outcome, what = ""): LogError {
+  if (outcome.error === undefined) throw new AssertionError(`No error: ${what}`);
+  return outcome.error;
 }
 
 /** Decodes a whole stream given in chunks, and goes on as a caller would after each. */
@@ -188,6 +199,7 @@ export function decodeAll(chunks: Iterable<Uint8Array>, decoder = new RecordDeco
     for (const chunk of chunks) items.push(...decoder.push(chunk));
     return { items, ending: decoder.finish(), error: undefined };
   } catch (error) {
+    if (!(error instanceof LogError)) throw error;
     return { items, ending: undefined, error };
   }
 }

@@ -212,7 +212,12 @@ const FAMILY_NAMES = Object.keys(FAMILIES);
 /** To a mode that can be reached from here: lower or the same. */
 function goSomewhere(p: Program): void {
   if (p.mode === USER || p.fetchFaults) return system(p);
-  enter(p, p.random.pick(p.mode === MACHINE ? [MACHINE, SUPERVISOR, SUPERVISOR, USER] : [SUPERVISOR, USER]));
+  enter(
+    p,
+    p.random.pick(
+      p.mode === MACHINE ? [MACHINE, SUPERVISOR, SUPERVISOR, USER] : [SUPERVISOR, USER],
+    ),
+  );
 }
 
 /** The case `number` of `seed`. */
@@ -223,7 +228,9 @@ export function generateCase(seed: number, number: number): Case {
   const mode = random.pick(family.modes);
   const translated = family.translated === "sometimes" ? random.oneIn(2) : family.translated;
   // Now and then the code crosses a page.
-  const codeOffset = random.oneIn(3) ? PAGE_BYTES - 2 * random.between(1, 60) : 2 * random.below(64);
+  const codeOffset = random.oneIn(3)
+    ? PAGE_BYTES - 2 * random.between(1, 60)
+    : 2 * random.below(64);
   const p = new Program(random, codeOffset, mode, translated);
   const status = initialStatus(random, mode);
   p.timeoutWait = (status >> 21n & 1n) === 1n;
@@ -289,8 +296,14 @@ function initialTables(p: Program): void {
   if (random.oneIn(6)) {
     p.fetchFaults = true;
     const bits = PTE.V | PTE.R | PTE.W | (random.oneIn(2) ? PTE.U : 0n);
-    p.patches.push([LEVEL_0A + 8 * ((CODE - RAM_BASE) / PAGE_BYTES + 1), pageTableEntry(CODE + PAGE_BYTES, bits & ~PTE.W)]);
-    p.patches.push([LEVEL_0B + 8 * 257, pageTableEntry(CODE + PAGE_BYTES, random.oneIn(2) ? bits : bits | PTE.X)]);
+    p.patches.push([
+      LEVEL_0A + 8 * ((CODE - RAM_BASE) / PAGE_BYTES + 1),
+      pageTableEntry(CODE + PAGE_BYTES, bits & ~PTE.W),
+    ]);
+    p.patches.push([
+      LEVEL_0B + 8 * 257,
+      pageTableEntry(CODE + PAGE_BYTES, random.oneIn(2) ? bits : bits | PTE.X),
+    ]);
   }
 }
 

@@ -68,7 +68,8 @@ function causeOperand(random: Random): bigint {
     : 1n << 63n | BigInt(random.pick([1, 3, 5, 7, 9, 11]));
 }
 
-const vectorOperand = (random: Random): bigint => (random.bits64() & ~0xffn) | BigInt(random.below(2));
+const vectorOperand = (random: Random): bigint =>
+  (random.bits64() & ~0xffn) | BigInt(random.below(2));
 
 const COUNTERS_NOT_COMPARED =
   "Priv. 3.1.10: mcycle counts clock cycles, minstret is affected by what else retires, mtime by real time";
@@ -79,11 +80,17 @@ const WARL_STATUS =
   "without the hypervisor extension";
 const OPTIONAL_INTERRUPTS =
   "Priv. 3.1.8, 3.1.9: a bit of mie, mip or mideleg whose interrupt can not occur is left to the platform above 11";
-const WLRL_CAUSE = "Priv. 3.1.15, 12.1.8: mcause and scause are WLRL, they need only hold supported codes";
+const WLRL_CAUSE =
+  "Priv. 3.1.15, 12.1.8: mcause and scause are WLRL, they need only hold supported codes";
 
 /** Every CSR whose contents are compared, or which is known to be accessible. */
 export const CSR_RULES: readonly CsrRule[] = [
-  { csr: CSR.sstatus, name: "sstatus", operand: bits(SSTATUS_FREE, SSTATUS_XL), because: WARL_STATUS },
+  {
+    csr: CSR.sstatus,
+    name: "sstatus",
+    operand: bits(SSTATUS_FREE, SSTATUS_XL),
+    because: WARL_STATUS,
+  },
   { csr: CSR.sie, name: "sie", operand: bits(MIE.supervisor), because: OPTIONAL_INTERRUPTS },
   { csr: CSR.stvec, name: "stvec", operand: vectorOperand, restore: true },
   { csr: CSR.scounteren, name: "scounteren", operand: bits(7n), because: HPM_NOT_COMPARED },
@@ -96,7 +103,8 @@ export const CSR_RULES: readonly CsrRule[] = [
     csr: CSR.satp,
     name: "satp",
     operand: satpOperand,
-    because: "Priv. 12.1.11: the number of ASID bits is unspecified and may be zero; modes 9 and 10 are optional",
+    because:
+      "Priv. 12.1.11: the number of ASID bits is unspecified and may be zero; modes 9 and 10 are optional",
   },
   { csr: CSR.mstatus, name: "mstatus", operand: mstatusOperand, because: WARL_STATUS },
   { csr: CSR.misa, name: "misa" },
@@ -107,7 +115,12 @@ export const CSR_RULES: readonly CsrRule[] = [
     operand: bits(0xb1f7n),
     because: "Priv. 3.1.8: an implementation can choose to subset the delegatable traps",
   },
-  { csr: CSR.mideleg, name: "mideleg", operand: bits(MIE.supervisor), because: OPTIONAL_INTERRUPTS },
+  {
+    csr: CSR.mideleg,
+    name: "mideleg",
+    operand: bits(MIE.supervisor),
+    because: OPTIONAL_INTERRUPTS,
+  },
   { csr: CSR.mie, name: "mie", operand: bits(MIE.all), because: OPTIONAL_INTERRUPTS },
   { csr: CSR.mtvec, name: "mtvec", operand: vectorOperand, restore: true },
   { csr: CSR.mcounteren, name: "mcounteren", operand: bits(7n), because: HPM_NOT_COMPARED },

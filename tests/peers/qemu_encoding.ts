@@ -68,7 +68,13 @@ function immediate(
 function atomic(name: string, funct5: number, size: 4 | 8): Encoding {
   const match = (funct5 << 27) | ((size === 4 ? 2 : 3) << 12) | 0x2f;
   const lr = funct5 === 2;
-  return { name, format: lr ? "lr" : "amo", match, mask: lr ? 0xf9f0707f | 0 : 0xf800707f | 0, size };
+  return {
+    name,
+    format: lr ? "lr" : "amo",
+    match,
+    mask: lr ? 0xf9f0707f | 0 : 0xf800707f | 0,
+    size,
+  };
 }
 
 const ATOMICS: readonly [string, number][] = [

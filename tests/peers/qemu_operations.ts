@@ -8,8 +8,8 @@ import type { Register } from "./qemu_assembler.ts";
 import {
   COMPRESSED,
   type Encoding,
-  ENCODINGS,
   encodingOf,
+  ENCODINGS,
   immediateI,
   immediateS,
   recognise,
@@ -84,7 +84,9 @@ export function address(p: Program, size: number, translated: boolean, mayMisali
   const misaligned = mayMisalign && random.oneIn(4);
   const inPages = (pages: number): bigint => {
     const near = random.oneIn(2) ? random.between(1, Math.max(1, pages - 1)) * PAGE_BYTES : -1;
-    let offset = near < 0 ? random.between(16, pages * PAGE_BYTES - 24) : near + random.between(-12, 11);
+    let offset = near < 0
+      ? random.between(16, pages * PAGE_BYTES - 24)
+      : near + random.between(-12, 11);
     if (!misaligned) offset -= offset % size;
     return BigInt(offset);
   };
@@ -97,7 +99,10 @@ export function address(p: Program, size: number, translated: boolean, mayMisali
     [24, () => WINDOW + inPages(WINDOWS)],
     [4, () => UPPER_WINDOW + inPages(WINDOWS)],
     [6, () => SUPERPAGE + BigInt(random.below(SUPERPAGES) << 21) + inData(inPages(DATA_PAGES))],
-    [6, () => GIGAPAGE + BigInt(random.below(GIGAPAGES)) * 0x4000_0000n + inData(inPages(DATA_PAGES))],
+    [
+      6,
+      () => GIGAPAGE + BigInt(random.below(GIGAPAGES)) * 0x4000_0000n + inData(inPages(DATA_PAGES)),
+    ],
     [2, () => (1n << BigInt(random.between(38, 63))) | (WINDOW + inPages(WINDOWS))],
     [1, () => BigInt.asUintN(64, UPPER_WINDOW ^ (1n << BigInt(random.between(38, 63))))],
   ];
@@ -312,7 +317,10 @@ export function randomWord(p: Program): void {
     if (random.oneIn(8)) word = random.pick([0, -1, 0xffff, 0x7f, 0x1f, 0x3f, 0x8002]);
     if ((word & 3) !== 3) word &= 0xffff;
     const encoding = recognise(word);
-    if (encoding === undefined || word === 0x8002 || COMPUTATION.includes(encoding) || encoding.format === "fence") {
+    if (
+      encoding === undefined || word === 0x8002 || COMPUTATION.includes(encoding) ||
+      encoding.format === "fence"
+    ) {
       const rd = encoding === undefined || !COMPUTATION.includes(encoding)
         ? -1
         : destinationOf(encoding, word);

@@ -63,7 +63,9 @@ export function csrImmediate(p: Program): void {
   const [csr, free] = random.pick(LOW_BITS);
   const name = random.pick(["csrrsi", "csrrci", "csrrwi"]);
   const rd = p.destination();
-  if (name === "csrrwi" && csr !== CSR.sie && csr !== CSR.sscratch && csr !== CSR.scounteren) return;
+  if (name === "csrrwi" && csr !== CSR.sie && csr !== CSR.sscratch && csr !== CSR.scounteren) {
+    return;
+  }
   p.code.csr(name, rd, csr, random.below(32) & free);
   p.wrote(name, rd);
 }

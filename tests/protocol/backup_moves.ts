@@ -2,6 +2,7 @@
 import {
   durablyWritten,
   type MembershipRecord,
+  promotedRecord,
   type PromotionDecision,
 } from "../../lib/replica/rules.ts";
 import { possibleRecords } from "./disk.ts";
@@ -58,7 +59,7 @@ export function ownMoves(world: World, slot: Slot, self: Follower, rules: RuleSe
   if (self.stage === "writing") {
     return [{
       label: `${nameOf(slot)}'s record of term ${self.term + 1} is durable: it is promoted`,
-      next: promoted(world, slot, self, rules),
+      next: promoted(world, slot, self),
     }];
   }
   return [...receiveMoves(world, slot, self), ...lockMoves(world, slot, self, rules)];
@@ -118,7 +119,7 @@ function lockMoves(world: World, slot: Slot, self: Follower, rules: RuleSet): Mo
   const moves: Move<World>[] = [];
   const busy = world.lock >= 0 && world.lock !== slot;
   if (self.stage === "following" && busy) {
-    const decisions = possibleRecords(world, rules).map((record) =>
+    const decisions = possibleRecords(world).map((record) =>
       decide(world, self, record, "busy", rules)
     );
     if (decisions.some(stops)) {
@@ -136,7 +137,7 @@ function lockMoves(world: World, slot: Slot, self: Follower, rules: RuleSet): Mo
   }
   if (self.stage === "following" && busy && rules.lock) return moves;
   for (
-    const record of self.stage === "following" ? possibleRecords(world, rules) : [world.record]
+    const record of self.stage === "following" ? possibleRecords(world) : [world.record]
   ) {
     const decision = decide(world, self, record, "held", rules);
     if (self.stage === "following") {
@@ -196,9 +197,9 @@ function stopped(world: World, slot: Slot): World {
   return withMachine(world, slot, { role: "off" });
 }
 
-function promoted(world: World, slot: Slot, self: Follower, rules: RuleSet): World {
+function promoted(world: World, slot: Slot, self: Follower): World {
   const log = upTo(self.log, self.executed);
-  const record = rules.promotedRecord(world.record);
+  const record = promotedRecord(world.record);
   const next = withMachine({ ...world, record, authors: world.authors + 1 }, slot, {
     role: "primary",
     author: String.fromCharCode("a".charCodeAt(0) + world.authors),
@@ -209,22 +210,17 @@ function promoted(world: World, slot: Slot, self: Follower, rules: RuleSet): Wor
     acknowledged: {},
   });
   const broken = world.foreignPerformed
-    ? "5: a machine comes back after another run had taken its disk"
+    ? "invariant 5: a machine comes back after another run had taken its disk"
     : world.finished
-    ? "5: a machine comes back that had ended cleanly"
+    ? "invariant 5: a machine comes back that had ended cleanly"
     : !log.startsWith(world.performed)
-    ? "6: the promoted machine lacks an operation that was performed"
+    ? "invariant 6: the promoted machine lacks an operation that was performed"
     : undefined;
   return broken === undefined ? next : { ...next, broken };
 }
 
 /** What is done to a backup from outside: its cable is cut, it is killed, its operator gives up. */
-export function moveOthersMake(
-  world: World,
-  slot: Slot,
-  self: Follower,
-  rules: RuleSet,
-): Move<World>[] {
+export function moveOthersMake(world: World, slot: Slot, self: Follower): Move<World>[] {
   const name = nameOf(slot);
   const moves: Move<World>[] = [];
   if (self.open && world.left.cuts > 0) {
@@ -241,7 +237,7 @@ export function moveOthersMake(
   if (self.stage === "following") {
     moves.push({ label: `${name}, a backup, is killed`, next: stopped(fewer, slot) });
   } else {
-    const unsure = self.stage === "writing" ? [rules.promotedRecord(world.record)] : [];
+    const unsure = self.stage === "writing" ? [promotedRecord(world.record)] : [];
     moves.push({
       label: `${name} is killed with the lock in hand`,
       next: withMachine(fewer, slot, { role: "dying", unsure }),

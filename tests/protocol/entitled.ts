@@ -1,5 +1,5 @@
 /** Who should be promoted: the liveness half of the model. */
-import { type Slot, type World } from "./world.ts";
+import type { Slot, World } from "./world.ts";
 
 /**
  * Whether the machine in a slot is alive, the lock is free, and the record on the disk names it. A member

@@ -35,7 +35,10 @@ export function foreignMoves(world: World, rules: RuleSet): Move<World>[] {
             ...become("running"),
             foreignPerformed: true,
             ...(foreign.robs
-              ? { broken: "6: a foreign run takes the disk of a machine that should be promoted" }
+              ? {
+                broken:
+                  "invariant 6: a foreign run takes the disk of a machine that should be promoted",
+              }
               : {}),
           },
         },

@@ -9,11 +9,10 @@ type Naming = (member: string) => string;
 
 /** The key of a state. */
 export function keyOf(world: World): string {
-  const anonymous: Naming = () => "?";
   const order = slots
     .map((slot) => ({
       slot,
-      code: machineCode(world.machines[slot], anonymous) + (world.lock === slot ? "!" : ""),
+      code: anonymousCode(world.machines[slot]) + (world.lock === slot ? "!" : ""),
     }))
     .sort((one, other) => one.code < other.code ? -1 : one.code > other.code ? 1 : 0);
 
@@ -34,9 +33,19 @@ export function keyOf(world: World): string {
   const { foreign, left } = world;
   return `${recordCode(world.record, naming)}|${lock}|${machines}|` +
     `${foreign.stage}${flag(foreign.newRun)}${flag(foreign.robs)}|` +
-    `${left.records}${left.kills}${left.cuts}${left.joins}${left.failedWrites}${left.foreignRuns}${left.restarts}|` +
+    `${left.records}${left.kills}${left.cuts}${left.joins}${left.failedWrites}${left.foreignRuns}` +
+    `${left.cleanEnds}${left.handOvers}${left.restarts}|` +
     `${world.authors}${world.performed}${flag(world.foreignPerformed)}${flag(world.finished)}` +
     (world.broken ?? "");
+}
+
+/** Machines are shared between worlds, so most of these codes are asked for many times. */
+const anonymousCodes = new WeakMap<Machine, string>();
+
+function anonymousCode(machine: Machine): string {
+  let code = anonymousCodes.get(machine);
+  if (code === undefined) anonymousCodes.set(machine, code = machineCode(machine, () => "?"));
+  return code;
 }
 
 function machineCode(machine: Machine, naming: Naming): string {

@@ -76,12 +76,20 @@ export const withoutForeignRecord: RuleSet = { ...withoutRefusal, replacesRecord
 export const withoutReplacing: RuleSet = { ...allRules, replacesRecord: false };
 
 /** A clean end leaves the members in the record. */
-export const withoutEmptyingAtEnd: RuleSet = { ...allRules, mayFreeLock: () => true };
-
-/** A promotion raises the term and leaves the other members named. */
-export const promotionKeepsMembers: RuleSet = {
+export const withoutEmptyingAtEnd: RuleSet = {
   ...allRules,
-  promotedRecord: (record) => ({ ...record, members: record.members }),
+  mayFreeLock: (_, { writing }) => !writing,
+};
+
+/** A backup that has records left to execute when it gets the lock is refused. */
+export const withoutPatience: RuleSet = {
+  ...allRules,
+  promotionDecision: (view) => {
+    const decision = allRules.promotionDecision(view);
+    return decision.decision === "prepare"
+      ? { decision: "refuse", reason: "It is not ready" }
+      : decision;
+  },
 };
 
 /** A reader of an old file is promoted without ever having found the lock busy. */

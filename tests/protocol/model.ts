@@ -36,6 +36,8 @@ const noEvents: Bounds = {
   joins: 0,
   failedWrites: 0,
   foreignRuns: 0,
+  cleanEnds: 0,
+  handOvers: 0,
   restarts: 0,
 };
 
@@ -82,7 +84,7 @@ function initialWorld(start: Start, bounds: Bounds, slowAcknowledgements: boolea
 }
 
 function movesOf(world: World, rules: RuleSet): Move<World>[] {
-  const moves = [...foreignMoves(world, rules), ...restartMoves(world, rules)];
+  const moves = [...foreignMoves(world, rules), ...restartMoves(world)];
   for (const slot of slots) {
     const machine = world.machines[slot];
     switch (machine.role) {
@@ -94,7 +96,7 @@ function movesOf(world: World, rules: RuleSet): Move<World>[] {
         break;
       case "follower":
         moves.push(...ownMoves(world, slot, machine, rules));
-        moves.push(...moveOthersMake(world, slot, machine, rules));
+        moves.push(...moveOthersMake(world, slot, machine));
         break;
       case "dying":
         moves.push(
@@ -111,7 +113,7 @@ function movesOf(world: World, rules: RuleSet): Move<World>[] {
 }
 
 function brokenInvariant(world: World, rules: RuleSet): string | undefined {
-  return world.broken ?? outputCommit(world, rules) ?? oneActive(world) ??
+  return world.broken ?? outputCommit(world) ?? oneActive(world) ??
     performedAtLeastOnce(world) ??
     promotable(world, rules);
 }
@@ -120,8 +122,8 @@ function brokenInvariant(world: World, rules: RuleSet): string | undefined {
  * Invariant 4: whoever may be promoted has every operation that was performed. After a restart of the
  * host a file may lack some: there rule 7 keeps its reader from being promoted.
  */
-function outputCommit(world: World, rules: RuleSet): string | undefined {
-  const possible = possibleRecords(world, rules);
+function outputCommit(world: World): string | undefined {
+  const possible = possibleRecords(world);
   for (const slot of slots) {
     const machine = world.machines[slot];
     if (machine.role !== "follower" || machine.rereads || machine.log.startsWith(world.performed)) {
@@ -132,7 +134,7 @@ function outputCommit(world: World, rules: RuleSet): string | undefined {
       record.members.some(({ id }) => id === machine.member)
     );
     if (named) {
-      return `4: an operation has been performed that ${
+      return `invariant 4: an operation has been performed that ${
         nameOf(slot)
       } lacks, and it may be promoted`;
     }
@@ -143,14 +145,14 @@ function outputCommit(world: World, rules: RuleSet): string | undefined {
 function oneActive(world: World): string | undefined {
   const active = world.machines.filter(({ role }) => role === "primary").length +
     (world.foreign.stage === "running" ? 1 : 0);
-  if (active > 1) return `5: ${active} machines are active on the disk at once`;
+  if (active > 1) return `invariant 5: ${active} machines are active on the disk at once`;
 }
 
 /** Invariant 6: what the guest believes to be done was performed at least once. */
 function performedAtLeastOnce(world: World): string | undefined {
   for (const machine of world.machines) {
     if (machine.role === "primary" && 2 * machine.done > world.performed.length) {
-      return "6: an operation counts as completed and was never performed";
+      return "invariant 6: an operation counts as completed and was never performed";
     }
   }
 }

@@ -66,12 +66,6 @@ export function primaryMoves(world: World, slot: Slot, self: Primary, rules: Rul
         next: become({ ...self, knowledge: writeBegun(self.knowledge, next) }),
       });
     }
-    if (rules.mayFreeLock("clean", self.knowledge)) {
-      moves.push({
-        label: `${name} ends cleanly and frees the lock`,
-        next: closeStreams({ ...become({ role: "off" }), lock: -1, finished: true }, self),
-      });
-    }
   } else {
     moves.push({ label: `${name}'s record is durable`, next: recordDurable(world, slot, self) });
     if (world.left.failedWrites > 0) {
@@ -84,12 +78,9 @@ export function primaryMoves(world: World, slot: Slot, self: Primary, rules: Rul
       });
     }
   }
+  moves.push(...endMoves(world, slot, self, rules));
   if (world.slowAcknowledgements) moves.push(...acknowledgementMoves(world, slot, self));
   if (world.left.kills > 0) {
-    if (!self.knowledge.writing && rules.mayFreeLock("hand-over", self.knowledge)) {
-      const off = closeStreams(become({ role: "off" }, spent(world, "kills")), self);
-      moves.push(...lockFreed(off, `${name} hands over:`, self.knowledge.unsure));
-    }
     const dying = become(
       { role: "dying", unsure: self.knowledge.unsure },
       spent(world, "kills"),
@@ -131,12 +122,15 @@ function perform(world: World, slot: Slot, self: Primary): World {
   if (world.foreignPerformed) {
     return {
       ...next,
-      broken: "6: an operation is performed on a disk that another run has changed",
+      broken: "invariant 6: an operation is performed on a disk that another run has changed",
     };
   }
   if (history.startsWith(world.performed)) return { ...next, performed: history };
   if (world.performed.startsWith(history)) return next;
-  return { ...next, broken: "6: operations of two different histories have been performed" };
+  return {
+    ...next,
+    broken: "invariant 6: operations of two different histories have been performed",
+  };
 }
 
 /** Those attached to this primary, joined, and named by no record that may stand on the disk. */
@@ -167,6 +161,21 @@ function subsets(members: readonly MemberName[]): MemberName[][] {
     (found, member) => [...found, ...found.map((subset) => [...subset, member])],
     [[]],
   ).filter((subset) => subset.length > 0);
+}
+
+/** A primary that ends on purpose frees the lock at once, and its streams end with it (rule 6). */
+function endMoves(world: World, slot: Slot, self: Primary, rules: RuleSet): Move<World>[] {
+  const moves: Move<World>[] = [];
+  const off = (from: World) => closeStreams(withMachine(from, slot, { role: "off" }), self);
+  if (world.left.cleanEnds > 0 && rules.mayFreeLock("clean", self.knowledge)) {
+    const finished = { ...off(spent(world, "cleanEnds")), finished: true };
+    moves.push(...lockFreed(finished, `${nameOf(slot)} ends cleanly:`, self.knowledge.unsure));
+  }
+  if (world.left.handOvers > 0 && rules.mayFreeLock("hand-over", self.knowledge)) {
+    const left = off(spent(world, "handOvers"));
+    moves.push(...lockFreed(left, `${nameOf(slot)} hands over:`, self.knowledge.unsure));
+  }
+  return moves;
 }
 
 /** The newest record begun is durable: who was removed is cut off, who stays is still waited for. */

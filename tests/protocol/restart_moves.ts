@@ -5,14 +5,13 @@
 import { possibleRecords } from "./disk.ts";
 import type { Move } from "./explorer.ts";
 import { nameOf } from "./primary_moves.ts";
-import type { RuleSet } from "./rule_set.ts";
 import { recordsOf, slots, spent, upTo, withMachine, type World } from "./world.ts";
 
 /** Every way in which the host can restart. */
-export function restartMoves(world: World, rules: RuleSet): Move<World>[] {
+export function restartMoves(world: World): Move<World>[] {
   if (world.left.restarts === 0) return [];
   const moves: Move<World>[] = [];
-  for (const record of possibleRecords(world, rules)) {
+  for (const record of possibleRecords(world)) {
     const empty: World = {
       ...spent(world, "restarts"),
       record,

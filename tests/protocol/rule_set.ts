@@ -4,7 +4,6 @@ import {
   mayFreeLock,
   mayPerform,
   membersWaitedFor,
-  promotedRecord,
   promotionDecision,
   sawPrimaryAlive,
   startDecision,
@@ -19,7 +18,6 @@ export interface RuleSet {
   readonly startDecision: typeof startDecision;
   readonly promotionDecision: typeof promotionDecision;
   readonly sawPrimaryAlive: typeof sawPrimaryAlive;
-  readonly promotedRecord: typeof promotedRecord;
   /** Whether a backup asks for the lock before it is promoted (design section 6, "fence"). */
   readonly lock: boolean;
   /** Whether a run replaces the record by its own before its first operation (rule 6). */
@@ -34,7 +32,6 @@ export const allRules: RuleSet = {
   mayFreeLock,
   startDecision,
   promotionDecision,
-  promotedRecord,
   sawPrimaryAlive,
   lock: true,
   replacesRecord: true,

@@ -86,6 +86,10 @@ export interface Bounds {
   readonly failedWrites: number;
   /** Foreign runs. */
   readonly foreignRuns: number;
+  /** Clean ends. */
+  readonly cleanEnds: number;
+  /** Hand-overs. */
+  readonly handOvers: number;
   /** Restarts of the host, after which log files lack their last records. */
   readonly restarts: number;
 }

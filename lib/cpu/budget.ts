@@ -1,0 +1,63 @@
+/** Steps: how many were granted, how many are done, also in the middle of an instruction. */
+import { REMAINING } from "./layout.ts";
+
+/** The step counts of a hart (design invariant 2). */
+export class Budget {
+  /** Steps done before the present call of the interpreter. */
+  #steps = 0;
+  /** Of all steps, those that were traps or interrupts and retired nothing. */
+  trapsTaken = 0;
+  #granted = 0;
+  #deferred = 0;
+  #running = false;
+  readonly #words: Int32Array;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#words = new Int32Array(memory.buffer);
+  }
+
+  /** Steps done since power-on; inside a slow path those before the current instruction. */
+  get steps(): number {
+    return this.#running ? this.#steps + this.#executed() - 1 : this.#steps;
+  }
+
+  set steps(value: number) {
+    this.#steps = value;
+  }
+
+  /** Instructions retired since power-on. */
+  get retired(): number {
+    return this.steps - this.trapsTaken;
+  }
+
+  /** Lets the interpreter execute so many steps. */
+  grant(steps: number): void {
+    this.#granted = steps;
+    this.#deferred = 0;
+    this.#words[REMAINING >> 2] = steps;
+    this.#running = true;
+  }
+
+  /** Takes stock after the interpreter has returned: answers the steps that it executed. */
+  settle(): number {
+    const executed = this.#executed();
+    this.#running = false;
+    this.#steps += executed;
+    return executed;
+  }
+
+  /** Makes the interpreter return before its next instruction. */
+  attend(): void {
+    this.#deferred += this.#words[REMAINING >> 2]!;
+    this.#words[REMAINING >> 2] = 0;
+  }
+
+  /** Charges a step for a trap that no instruction was charged for. */
+  charge(): void {
+    this.#words[REMAINING >> 2]!--;
+  }
+
+  #executed(): number {
+    return this.#granted - this.#deferred - this.#words[REMAINING >> 2]!;
+  }
+}

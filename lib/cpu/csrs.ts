@@ -1,0 +1,76 @@
+/** Executes the instructions of Zicsr. */
+import type { CacheCoherence } from "./coherence.ts";
+import type { Csr, CsrSources } from "./csr.ts";
+import { counterCsrs } from "./csr-counters.ts";
+import { machineCsrs } from "./csr-machine.ts";
+import { supervisorCsrs } from "./csr-supervisor.ts";
+import { VALUE } from "./layout.ts";
+import { CAUSE, MSTATUS } from "./privilege.ts";
+import { RECORD } from "./record.ts";
+import { csrOperations, DONE, REDIRECT, RELOAD } from "./record-emission.ts";
+
+/** Every CSR of the hart. */
+export const csrs: readonly Csr[] = [...machineCsrs, ...supervisorCsrs, ...counterCsrs];
+
+const byNumber = new Map(csrs.map((csr) => [csr.number, csr]));
+
+const READ_ONLY = 3;
+const CSR_INSTRUCTION_BYTES = 4n;
+
+/** The CSRs of one hart. */
+export class Csrs {
+  readonly #sources: CsrSources;
+  readonly #coherence: CacheCoherence;
+  readonly #words: Int32Array;
+  readonly #doubles: BigUint64Array;
+
+  constructor(memory: WebAssembly.Memory, sources: CsrSources, coherence: CacheCoherence) {
+    this.#sources = sources;
+    this.#coherence = coherence;
+    this.#words = new Int32Array(memory.buffer);
+    this.#doubles = new BigUint64Array(memory.buffer);
+  }
+
+  /**
+   * Executes the instruction of a record; the operand and then the old value are in VALUE.
+   * @param operation Index into {@linkcode csrOperations}.
+   */
+  execute(operation: number, record: number): number {
+    const bits = this.#words[(record + RECORD.bits) >> 2]!;
+    const csr = byNumber.get(bits >>> 20);
+    const kind = csrOperations[operation]!;
+    // Setting or clearing with x0 or an immediate of 0 writes nothing (Zicsr, table 9.1).
+    const writes = kind === "write" || (bits >>> 15 & 31) !== 0;
+    if (csr === undefined || !this.#permitted(csr, writes)) {
+      this.#sources.traps.exception(CAUSE.illegalInstruction, BigInt(bits >>> 0));
+      return RELOAD;
+    }
+    const operand = this.#doubles[VALUE >> 3]!;
+    this.#doubles[VALUE >> 3] = csr.read(this.#sources);
+    if (!writes || csr.write === undefined) return DONE;
+    const base = kind === "write" ? 0n : (csr.modify ?? csr.read)(this.#sources);
+    return this.#write(csr, kind === "clear" ? base & ~operand : base | operand);
+  }
+
+  #write(csr: Csr, value: bigint): number {
+    const { block, budget, modes, traps } = this.#sources;
+    const translates = csr.effects?.includes("translation") ?? false;
+    const mxr = block.low("mstatus") & MSTATUS.MXR;
+    const satp = block.get("satp");
+    csr.write!(this.#sources, value);
+    if (translates) {
+      modes.update();
+      const changed = (block.low("mstatus") & MSTATUS.MXR) !== mxr || block.get("satp") !== satp;
+      if (changed) this.#coherence.translationChanged();
+      block.set("pc", block.get("pc") + CSR_INSTRUCTION_BYTES);
+    }
+    if (csr.effects?.includes("interrupts") && traps.takeable() >= 0) budget.attend();
+    return translates ? REDIRECT : DONE;
+  }
+
+  #permitted(csr: Csr, writes: boolean): boolean {
+    if (this.#sources.modes.privilege < (csr.number >> 8 & 3)) return false;
+    if (writes && csr.number >> 10 === READ_ONLY) return false;
+    return csr.permitted?.(this.#sources) ?? true;
+  }
+}

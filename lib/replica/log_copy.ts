@@ -1,0 +1,44 @@
+/**
+ * A backup's own copy of the stream that it follows. It names no member: nobody is promoted from it until
+ * the backup itself has been promoted and has added its readers (design section 3).
+ */
+import type { LogRecord } from "../epoch/record.ts";
+import type { LogItem } from "../log/record_decoder.ts";
+import { Attachment } from "./attachment.ts";
+import type { ByteStream } from "./transport.ts";
+
+/** A copy of a followed log, record by record. */
+export class LogCopy {
+  /** The copy as a log, for {@linkcode LiveMachine.continueLog} after a promotion. */
+  readonly log: Attachment;
+
+  /**
+   * @param stream Where the copy goes.
+   * @param lost Told when it cannot be written any more.
+   */
+  constructor(stream: ByteStream, lost: (reason: string) => void) {
+    const nothing = new Array<LogRecord>().values();
+    this.log = new Attachment(undefined, stream, nothing, 0, {
+      progressed: () => {},
+      joined: () => {},
+      lost: (_log, reason) => lost(reason),
+    });
+  }
+
+  /** Copies a record that has been executed. */
+  add({ record }: LogItem): void {
+    if (record.kind === "heartbeat") return;
+    this.log.send(record.kind === "header" ? withoutMember(record) : record);
+  }
+
+  /** Writes what is left and closes the file. */
+  async close(): Promise<void> {
+    await this.log.finish();
+    this.log.close();
+  }
+}
+
+function withoutMember(header: Extract<LogRecord, { kind: "header" }>): LogRecord {
+  const { member: _member, ...rest } = header;
+  return { ...rest, acknowledged: false };
+}
