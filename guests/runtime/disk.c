@@ -151,6 +151,13 @@ static bool ask(const uint8_t *cdb, size_t cdb_bytes, void *answer, size_t answe
   return good;
 }
 
+/* SCSI pads text with spaces. */
+static void copy_trimmed(char *text, const uint8_t *field, size_t bytes) {
+  while (bytes && field[bytes - 1] == ' ') bytes--;
+  memcpy(text, field, bytes);
+  text[bytes] = 0;
+}
+
 bool disk_open(void) {
   uintptr_t device = virtio_find(VIRTIO_ID_SCSI);
   if (!device) {
@@ -179,9 +186,9 @@ bool disk_open(void) {
     return false;
   }
   capacity = ((uint64_t)scsi_get32(size) << 32 | scsi_get32(size + 4)) + 1;
-  char model[17] = {0};
-  memcpy(model, inquiry + 16, 16);
-  for (int end = 15; end >= 0 && model[end] == ' '; end--) model[end] = 0;
-  print("[disk] %s, %u sectors\n", model, capacity);
+  char vendor[9], product[17];
+  copy_trimmed(vendor, inquiry + 8, 8);
+  copy_trimmed(product, inquiry + 16, 16);
+  print("[disk] %s %s, %u sectors\n", vendor, product, capacity);
   return true;
 }

@@ -126,7 +126,7 @@ export class ConsoleOutput {
     const length = this.#end - this.#start;
     const kept = this.#buffer.subarray(this.#start, this.#end);
     // Moving down is paid for by the bytes that have gone; otherwise the buffer doubles.
-    const target = this.#start >= this.#buffer.length / 2
+    const target = this.#start >= bytes && this.#start >= this.#buffer.length / 2
       ? this.#buffer
       : new Uint8Array(Math.max(1024, this.#buffer.length * 2));
     target.set(kept, 0);

@@ -6,6 +6,7 @@ import { LogError } from "../log/log_error.ts";
 import { StartRefusedError } from "../replica/home.ts";
 import { MembershipWriteError } from "../replica/membership.ts";
 import { StreamArgumentError } from "../replica/stream_argument.ts";
+import { ReplayError } from "../replica/replaying.ts";
 import { TransportError } from "../replica/transport.ts";
 import { UsageError } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
@@ -31,6 +32,7 @@ const MEANINGS: readonly (readonly [ErrorClass, number])[] = [
   [ImageError, ExitCode.refused],
   [StateError, ExitCode.refused],
   [LogError, ExitCode.refused],
+  [ReplayError, ExitCode.refused],
   [HostFileError, ExitCode.refused],
   [DivergenceError, ExitCode.divergence],
   [StartRefusedError, ExitCode.unavailable],

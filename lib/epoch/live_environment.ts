@@ -18,7 +18,8 @@ export class LiveEnvironment implements Environment {
   /** The answers given since the last call. */
   takeReads(): bigint[] {
     const reads = this.#reads;
-    if (reads.length > 0) this.#reads = [];
+    // A fresh array each time: the record that keeps the old one is encoded later.
+    this.#reads = [];
     return reads;
   }
 }

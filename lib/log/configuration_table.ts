@@ -10,17 +10,9 @@ import {
   maximumRamBytes,
 } from "../board/configuration.ts";
 import { ConfigurationError } from "../board/errors.ts";
-import {
-  boolean,
-  count,
-  type FieldType,
-  list,
-  named,
-  optional,
-  printable,
-  record,
-  required,
-} from "./field_type.ts";
+import { list, record } from "./container_type.ts";
+import { type FieldType, named, optional, required } from "./field_type.ts";
+import { boolean, count, printable } from "./scalar_type.ts";
 import { pageBytes } from "./limits.ts";
 import { FieldError } from "./log_error.ts";
 

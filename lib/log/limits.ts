@@ -45,6 +45,9 @@ export const maxSnapshotPages = 256;
 /** Longest text in a record, in bytes of UTF-8. */
 export const maxTextBytes = 4096;
 
+/** Longest map key in bytes. */
+export const maxKeyBytes = 64;
+
 /** Bytes of a RAM page. */
 export const pageBytes = 4096;
 

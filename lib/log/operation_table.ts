@@ -8,20 +8,9 @@ import type {
   SectorRange,
 } from "../board/operation.ts";
 import { maximumDisks } from "../board/configuration.ts";
-import {
-  bytes,
-  choice,
-  count,
-  type Field,
-  type FieldType,
-  list,
-  named,
-  record,
-  required,
-  tuple,
-  union,
-  unlessEmpty,
-} from "./field_type.ts";
+import { list, record, tuple, union } from "./container_type.ts";
+import { type Field, type FieldType, named, required, unlessEmpty } from "./field_type.ts";
+import { bytes, choice, count } from "./scalar_type.ts";
 import { maxCompletionBlocks, maxTransferBytes, maxUnmapRanges } from "./limits.ts";
 
 const sectorBytes = 512;

@@ -6,8 +6,9 @@
  */
 import type { MachineState } from "../board/machine_state.ts";
 import { bignumItem, decodeStateItem, encodeItem } from "./cbor_item.ts";
-import { compareKeys, type FieldType } from "./field_type.ts";
-import { maxRecordItems, maxStateDepth } from "./limits.ts";
+import { compareKeys } from "./container_type.ts";
+import type { FieldType } from "./field_type.ts";
+import { maxKeyBytes, maxRecordItems, maxStateDepth } from "./limits.ts";
 import { FieldError } from "./log_error.ts";
 import { checkStructure, StructureError } from "./structure.ts";
 
@@ -74,7 +75,7 @@ function mapToWire(object: object, depth: number): Record<string, unknown> {
   // A Map keeps this order also for keys that look like array indices.
   const wire = new Map<string, unknown>();
   for (const key of Object.keys(object).sort(compareKeys)) {
-    if (!/^[ -~]{1,64}$/.test(key) || key === "__proto__") {
+    if (!/^[ -~]+$/.test(key) || key.length > maxKeyBytes || key === "__proto__") {
       throw new FieldError("is no key of plain data: 1 to 64 printable ASCII characters").within(
         key,
       );

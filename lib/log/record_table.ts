@@ -6,27 +6,17 @@ import { maximumDisks, maximumRamBytes } from "../board/configuration.ts";
 import type { TimeBase } from "../board/environment.ts";
 import type { EpochDigest, LogRecord, ReturnRecord } from "../epoch/record.ts";
 import { diskConfiguration, machineConfiguration } from "./configuration_table.ts";
+import { list, record, tuple, union } from "./container_type.ts";
 import {
-  boolean,
-  bytes,
-  choice,
-  count,
   type Field,
   type FieldType,
-  identifier,
-  list,
   named,
   optional,
-  record,
   refined,
   required,
-  sha256,
-  text,
-  tuple,
-  union,
   unlessEmpty,
-  word,
 } from "./field_type.ts";
+import { boolean, bytes, choice, count, identifier, sha256, text, word } from "./scalar_type.ts";
 import {
   maxConsoleInputBytes,
   maxEpochCompletions,

@@ -5,6 +5,7 @@
  * heads, text keys in ascending order. That excludes what general decoders stumble over (indefinite
  * lengths, deep nesting, duplicate keys, lengths beyond the data), and gives equal records equal bytes.
  */
+import { maxKeyBytes } from "./limits.ts";
 
 /** What a piece of CBOR may contain. */
 export interface StructureLimits {
@@ -36,6 +37,8 @@ const textString = 3;
 const array = 4;
 const map = 5;
 const tag = 6;
+
+const protoKey = "__proto__";
 
 const strictText = new TextDecoder("utf-8", { fatal: true });
 
@@ -153,14 +156,8 @@ class Walk {
     let previousEnd = 0;
     for (let index = 0; index < count; index++) {
       const start = this.position;
-      const initial = this.bytes[start];
-      if (initial === undefined || initial >> 5 !== textString) this.refuse("Map key is not text");
-      this.item(depth + 1);
+      this.#key();
       const end = this.position;
-      // cbor-x renames this key, to protect prototypes, and so makes it equal to another.
-      if (end - start === 10 && this.#is(start + 1, "__proto__")) {
-        this.refuse("Map key is __proto__", start);
-      }
       if (index > 0 && !this.#ascending(previousStart, previousEnd, start, end)) {
         this.refuse("Map key is repeated or out of order", start);
       }
@@ -170,11 +167,25 @@ class Walk {
     }
   }
 
-  #is(start: number, ascii: string): boolean {
-    for (let index = 0; index < ascii.length; index++) {
-      if (this.bytes[start + index] !== ascii.charCodeAt(index)) return false;
+  /** A map key: 1 to 64 printable ASCII characters. */
+  #key(): void {
+    const start = this.position;
+    const initial = this.bytes[start];
+    if (initial === undefined || initial >> 5 !== textString) this.refuse("Map key is not text");
+    const length = this.#argument(initial & 0x1f);
+    if (length < 1 || length > maxKeyBytes) {
+      this.refuse(`Map key has ${length} bytes, must have 1 to ${maxKeyBytes}`, start);
     }
-    return true;
+    const characters = this.position;
+    this.#skip(length);
+    let isProto = length === protoKey.length;
+    for (let index = 0; index < length; index++) {
+      const byte = this.bytes[characters + index]!;
+      if (byte < 0x20 || byte > 0x7e) this.refuse("Map key is not printable ASCII", start);
+      isProto &&= byte === protoKey.charCodeAt(index);
+    }
+    // cbor-x renames this key, to protect prototypes, and so makes it equal to another.
+    if (isProto) this.refuse("Map key is __proto__", start);
   }
 
   #ascending(leftStart: number, leftEnd: number, rightStart: number, rightEnd: number): boolean {

@@ -52,6 +52,8 @@ export interface LiveOptions {
   readonly note: (text: string) => void;
   /** What headers say about the devices outside. */
   readonly outputs: Pick<HeaderRecord, "consoleBase" | "billBase" | "diskDigests">;
+  /** A key snapshot goes into the logs at least every so many steps; absent: none but the first. */
+  readonly snapshotEverySteps?: number;
 }
 
 /** Figures that a status line or the demo shows. */
@@ -81,11 +83,13 @@ export class LiveMachine implements Outlet {
   #snapshotAt = 0;
   #running = false;
   #finishedBytes = 0;
+  #stepsAtSnapshot: number;
   #firstOutput: ((ticks: number) => void) | undefined;
 
   /** Nothing runs before {@linkcode run}. */
   constructor(options: LiveOptions) {
     this.#options = options;
+    this.#stepsAtSnapshot = options.machine.steps;
     this.#dispatcher = new Dispatcher(options.machine, options.backs, this.#arrivals, (epoch) => {
       this.#roster.dispatched(epoch);
       this.#firstOutput?.(options.clock.monotonicTicks());
@@ -132,6 +136,11 @@ export class LiveMachine implements Outlet {
   /** Who could take over. */
   get roster(): Roster {
     return this.#roster;
+  }
+
+  /** Bytes of console input that the machine has not taken yet. */
+  get typedBytes(): number {
+    return this.#arrivals.inputBytes;
   }
 
   /** Where console input goes. */
@@ -224,6 +233,11 @@ export class LiveMachine implements Outlet {
     const position = this.#options.machine.consolePosition - console.length;
     this.#dispatcher.submit(record.epoch, operations, position, console);
     this.#commit();
+    const { machine, snapshotEverySteps } = this.#options;
+    if (snapshotEverySteps && machine.steps - this.#stepsAtSnapshot >= snapshotEverySteps) {
+      this.#stepsAtSnapshot = machine.steps;
+      this.snapshotLogs();
+    }
     return this.#room();
   }
 

@@ -225,6 +225,14 @@ Deno.test("the auditor accepts a session that was cut off, down to what is settl
   const verdict = audit({ disk: traces.disk, bills: before.bills, console });
   assertEquals(verdict.findings, []);
   assert(!verdict.finished);
+  const hole = new Uint8Array([...before.bills, ...new Uint8Array(40)]);
+  assertEquals(audit({ disk: traces.disk, bills: hole, console }).findings, []);
+  hole.fill(0, 440, 480);
+  assertFinds(
+    audit({ disk: traces.disk, bills: hole, console }),
+    "bill",
+    /no bill at position 440/,
+  );
   assertFinds(
     audit({ disk: traces.disk, bills: before.bills.subarray(0, 440), console }),
     "bill",

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { audit } from "../../guests/teller/auditor.ts";
-import { fixture, hasQemu, runOnQemu, withDisk } from "./qemu.ts";
+import { fixture } from "./fixture.ts";
+import { hasQemu, runOnQemu, withDisk } from "./qemu.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const megabyte = 1 << 20;

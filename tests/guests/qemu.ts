@@ -1,4 +1,6 @@
 /** Runs a built guest on `qemu-system-riscv64`, the same board: the peer that our guests are tested on. */
+import { fixture } from "./fixture.ts";
+
 const qemu = "qemu-system-riscv64";
 
 /** What a guest left behind on QEMU. */
@@ -40,10 +42,6 @@ async function isInstalled(): Promise<boolean> {
     return false;
   }
 }
-
-/** Path of a built guest. */
-export const fixture = (guest: string): string =>
-  new URL(`../../fixtures/${guest}.elf`, import.meta.url).pathname;
 
 /** Runs `guest` until it powers off. */
 export async function runOnQemu(guest: string, options: QemuOptions = {}): Promise<QemuRun> {

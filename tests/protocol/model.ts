@@ -157,7 +157,7 @@ function performedAtLeastOnce(world: World): string | undefined {
   }
 }
 
-/** An entitled live member with a free lock gets promoted, by its own moves alone. */
+/** An entitled live member with a free lock gets promoted by its own moves, in whichever order it makes them. */
 function promotable(world: World, rules: RuleSet): string | undefined {
   for (const slot of slots) {
     if (entitled(world, slot) && !getsPromoted(world, slot, rules)) {
@@ -171,5 +171,6 @@ function getsPromoted(world: World, slot: Slot, rules: RuleSet): boolean {
   const self = world.machines[slot];
   if (self.role === "primary") return true;
   if (self.role !== "follower") return false;
-  return ownMoves(world, slot, self, rules).some(({ next }) => getsPromoted(next, slot, rules));
+  const moves = ownMoves(world, slot, self, rules);
+  return moves.length > 0 && moves.every(({ next }) => getsPromoted(next, slot, rules));
 }

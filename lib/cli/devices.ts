@@ -1,0 +1,113 @@
+/** Opens the devices that a command line names. */
+import { BillFile } from "../host/bills.ts";
+import { ConsoleFile, ConsoleOutput, type ConsoleSink, ConsoleStream } from "../host/console.ts";
+import { HostDevices } from "../host/devices.ts";
+import { createDiskImage, type DiskBack, DiskFile } from "../host/disk.ts";
+import { HostFileError } from "../host/fault.ts";
+import { identityOfPath } from "../host/positional_file.ts";
+import { SlowDisk } from "../host/slow_disk.ts";
+import type { Arguments } from "./command.ts";
+import {
+  billsOption,
+  consoleOption,
+  createDiskOption,
+  diskLatencyOption,
+  diskOption,
+} from "./machine_options.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** Where the outside of a machine stands in the files that have positions. */
+export interface DevicePositions {
+  /** Byte of the console file at which console position 0 stands; absent: its present end. */
+  readonly consoleBase?: number;
+  /** Byte of the bill file at which offset 0 stands; absent: its present end. */
+  readonly billBase?: number;
+  /** Console output below this position is performed. */
+  readonly consolePerformed: number;
+}
+
+/** The opened outside of a machine. */
+export interface OpenDevices {
+  readonly backs: HostDevices;
+  readonly disks: readonly DiskFile[];
+  readonly consoleBase: number;
+  readonly billBase: number;
+}
+
+/** How console output leaves when no file is named. */
+export type ConsoleChannel = "stdout" | "stderr";
+
+/**
+ * Makes the images that are missing, if `--create-disk` says so.
+ *
+ * @throws {HostFileError} naming the image that is missing, and what to do
+ */
+export function provideDisks(given: Arguments): readonly string[] {
+  const paths = given.values(diskOption);
+  const bytes = given.value(createDiskOption);
+  for (const path of paths) {
+    if (identityOfPath(path) !== undefined) continue;
+    if (bytes === undefined) {
+      throw new HostFileError(
+        path,
+        `Disk ${path} does not exist: check the path, or make it with --create-disk 8M`,
+      );
+    }
+    createDiskImage(path, bytes);
+  }
+  return paths;
+}
+
+/**
+ * Opens disks, bill file and console. The lock on the disks is the caller's.
+ *
+ * @throws {HostFileError} naming what does not open; nothing is left open then
+ */
+export function openDevices(
+  given: Arguments,
+  channel: ConsoleChannel,
+  reporter: Reporter,
+  positions: DevicePositions = { consolePerformed: 0 },
+): OpenDevices {
+  const opened: { close(): void | Promise<void> }[] = [];
+  const keep = <Thing extends { close(): void | Promise<void> }>(thing: Thing): Thing => {
+    opened.push(thing);
+    return thing;
+  };
+  try {
+    const disks = given.values(diskOption).map((path) => keep(new DiskFile(path)));
+    const latency = given.value(diskLatencyOption) ?? 0;
+    const backs = disks.map((disk): DiskBack => latency > 0 ? new SlowDisk(disk, latency) : disk);
+    const billPath = given.value(billsOption);
+    const billBase = positions.billBase ?? sizeOf(billPath);
+    const bills = billPath === undefined ? undefined : keep(
+      new BillFile(billPath, { base: billBase }),
+    );
+    const { sink, base } = openConsole(given.value(consoleOption), channel, positions.consoleBase);
+    keep(sink);
+    const shown = given.value(consoleOption) === undefined ? reporter.beside(sink) : sink;
+    const console = new ConsoleOutput(shown, positions.consolePerformed);
+    return { backs: new HostDevices(backs, bills, console), disks, consoleBase: base, billBase };
+  } catch (error) {
+    for (const thing of opened) void thing.close();
+    throw error;
+  }
+}
+
+/** The console file, or the channel when none is named, and where position 0 stands in it. */
+export function openConsole(
+  path: string | undefined,
+  channel: ConsoleChannel,
+  base: number | undefined,
+): { readonly sink: ConsoleSink; readonly base: number } {
+  if (path === undefined) {
+    return { sink: new ConsoleStream(Deno[channel]), base: base ?? 0 };
+  }
+  const file = new ConsoleFile(path, base);
+  return { sink: file, base: file.base };
+}
+
+function sizeOf(path: string | undefined): number {
+  if (path === undefined || identityOfPath(path) === undefined) return 0;
+  return Deno.statSync(path).size;
+}

@@ -1,0 +1,102 @@
+/** What a machine's process tells about itself: to people as lines, to programs as NDJSON. */
+
+/** The roles of a process in the lockstep protocol. */
+export type Role = "protected" | "joining" | "SOLO" | "backup" | "running";
+
+/** Figures of a moment. */
+export interface Status {
+  readonly kind: "status";
+  readonly role: Role;
+  /** Last finished epoch. */
+  readonly epoch: number;
+  /** Epochs that the slowest member is behind. */
+  readonly lagEpochs: number;
+  /** Log bytes handed to streams and files since the start. */
+  readonly logBytes: number;
+  /** Log bytes per second of host time, lately. */
+  readonly logBytesPerSecond: number;
+  /** Million instructions per second of host time, lately. */
+  readonly mips: number;
+  /** Guest time in ticks of 100 ns. */
+  readonly guestTicks: number;
+  /** Pause of the guest for the last snapshot, milliseconds. */
+  readonly snapshotPauseMilliseconds: number;
+}
+
+/** An event of a run. */
+export type RunEvent =
+  | Status
+  /** Something that a person wants to know. */
+  | { readonly kind: "note"; readonly text: string }
+  /** The machine performs operations from now on. */
+  | { readonly kind: "live"; readonly run: string; readonly term: number }
+  /** A backup has been promoted. */
+  | {
+    readonly kind: "promoted";
+    readonly term: number;
+    readonly epoch: number;
+    /** Operations answered with an uncertain interrupt. */
+    readonly uncertain: number;
+    /** Operations performed again. */
+    readonly again: number;
+  }
+  /** The first output of a promoted machine has been handed to its device. */
+  | { readonly kind: "first-output" }
+  /** The machine has ended. */
+  | {
+    readonly kind: "ended";
+    readonly reason: string;
+    readonly steps: number;
+    readonly guestTicks: number;
+    readonly logBytes: number;
+    /** Host time that the machine was live in this process. */
+    readonly milliseconds: number;
+  };
+
+/** An event as a program reads it: `at` is the time of day in milliseconds since 1970. */
+export type TimedEvent = RunEvent & { readonly at: number };
+
+/** The time of day in milliseconds since 1970, finer than `Date` has it. */
+export function timeOfDay(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** One line for a person; undefined for events that only programs want. */
+export function lineOf(event: RunEvent): string | undefined {
+  switch (event.kind) {
+    case "note":
+      return event.text;
+    case "promoted": {
+      const again = event.again === 0 ? "" : `, ${operations(event.again)} performed again`;
+      return `Promoted: goes live in term ${event.term} after epoch ${event.epoch}, ` +
+        `${operations(event.uncertain)} uncertain${again}`;
+    }
+    case "status":
+    case "live":
+    case "first-output":
+    case "ended":
+      return undefined;
+  }
+}
+
+/** The status line. SOLO stands out. */
+export function statusText(status: Status): string {
+  return [
+    status.role,
+    `epoch ${status.epoch}`,
+    `lag ${status.lagEpochs}`,
+    `log ${bytesText(status.logBytesPerSecond)}/s`,
+    `${status.mips.toFixed(status.mips < 10 ? 1 : 0)} MIPS`,
+  ].join("  ");
+}
+
+/** A number of bytes for a person. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1000) return `${Math.round(bytes)} B`;
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function operations(count: number): string {
+  return count === 1 ? "1 operation" : `${count} operations`;
+}

@@ -1,0 +1,94 @@
+/** Sees one live machine through: console input, signals, status, and a clean end. */
+import type { Machine } from "../board/machine.ts";
+import type { EndRecord } from "../epoch/record.ts";
+import { ConsoleInput } from "../host/console_input.ts";
+import type { HostDevices } from "../host/devices.ts";
+import { pause } from "../host/pause.ts";
+import type { Home } from "../replica/home.ts";
+import type { LiveMachine } from "../replica/live.ts";
+import { guestExit } from "./exit_codes.ts";
+import type { Reporter } from "./reporter.ts";
+import { onSignals } from "./signals.ts";
+import { countersOf, StatusMeter } from "./status_meter.ts";
+
+/** A live machine and what hangs on it. */
+export interface LiveSession {
+  readonly live: LiveMachine;
+  readonly machine: Machine;
+  readonly backs: HostDevices;
+  readonly home: Home | undefined;
+  readonly run: string;
+  readonly term: number;
+  /** Whether nobody is meant to take over. */
+  readonly alone: boolean;
+  /** Whether standard input is the guest's console. */
+  readonly typed: boolean;
+}
+
+/** Bytes typed that wait for the guest before reading goes on. */
+const TYPED_AHEAD_BYTES = 4096;
+const TYPING_MILLISECONDS = 5;
+
+/**
+ * Runs the machine to its end, and frees what it holds: devices first, the lock last.
+ *
+ * @param run Starts it.
+ * @returns The process's exit code.
+ */
+export async function seeThrough(
+  session: LiveSession,
+  reporter: Reporter,
+  run: () => Promise<EndRecord>,
+): Promise<number> {
+  const { live, machine, backs, home, alone } = session;
+  const stop = () => live.stop("detach");
+  const handOver = alone ? {} : { user: () => live.stop("hand-over") };
+  const meter = new StatusMeter(reporter, () => countersOf(live, machine, alone));
+  const input = session.typed ? new ConsoleInput(Deno.stdin) : undefined;
+  if (input) void type(input, live);
+  const began = performance.now();
+  reporter.tell({ kind: "live", run: session.run, term: session.term });
+  try {
+    using _signals = onSignals({ interrupt: stop, terminate: stop, ...handOver });
+    const end = await run();
+    meter.tell();
+    reporter.close();
+    const { guestTicks, logBytes } = live.figures;
+    reporter.tell({
+      kind: "ended",
+      reason: end.reason,
+      steps: machine.steps,
+      ...{ guestTicks, logBytes },
+      milliseconds: performance.now() - began,
+    });
+    return exitCodeOf(end, reporter);
+  } finally {
+    meter.stop();
+    reporter.close();
+    input?.close();
+    await backs.close();
+    await home?.leave();
+  }
+}
+
+/** The exit code of a machine that has ended. */
+export function exitCodeOf(end: EndRecord, reporter: Reporter): number {
+  if (end.reason !== "power-off") {
+    reporter.note(end.reason === "detach" ? "Stopped cleanly" : "Handed over");
+    return 0;
+  }
+  const { code, note } = guestExit(end.exitCode ?? 0);
+  if (note !== undefined) reporter.note(note);
+  return code;
+}
+
+async function type(input: ConsoleInput, live: LiveMachine): Promise<void> {
+  for (;;) {
+    await input.arrival();
+    const bytes = input.take();
+    if (bytes.length === 0) return;
+    live.type(bytes);
+    // The guest reads at its own pace; until then the typist's terminal or pipe holds the rest.
+    while (live.typedBytes > TYPED_AHEAD_BYTES) await pause(TYPING_MILLISECONDS);
+  }
+}

@@ -1,0 +1,99 @@
+/** Options that several commands share. */
+import { choiceOption, flag, numberOption, sizeOption, textOption } from "./command.ts";
+
+/** The guest's memory. */
+export const ramOption = numberOption("ram", "MIB", "Guest memory in MiB (default 64)", {
+  least: 2,
+  most: 2048,
+});
+
+/** Disk images. */
+export const diskOption = textOption("disk", "IMG", "Disk image, whole sectors of 512 bytes", {
+  repeat: true,
+});
+
+/** Makes missing images. */
+export const createDiskOption = sizeOption(
+  "create-disk",
+  "Make a disk image that is missing, of this size (8M), all zeros",
+);
+
+/** A slow disk. */
+export const diskLatencyOption = numberOption(
+  "disk-latency",
+  "MS",
+  "Let each disk operation take at least so many milliseconds, as a slow disk's do",
+  { least: 0, most: 60_000 },
+);
+
+/** The bill file. */
+export const billsOption = textOption(
+  "bills",
+  "FILE",
+  "Give the machine a bill port that appends to FILE, each bill at its place exactly once",
+);
+
+/** The console file. */
+export const consoleOption = textOption(
+  "console",
+  "FILE",
+  "Append console output to FILE, each byte at its place exactly once (default: standard output)",
+);
+
+/** Boot arguments. */
+export const appendOption = textOption("append", "TEXT", "Boot arguments, for the device tree");
+
+/** Firmware. */
+export const biosOption = choiceOption(
+  "bios",
+  ["none"],
+  "Firmware: none enters the guest in M-mode directly (the only choice so far)",
+);
+
+/** Overrides another run's claim. */
+export const newRunOption = flag(
+  "new-run",
+  "Start even when the disk belongs to another run, whose backups are then left behind",
+);
+
+/** Who may write when there is no disk. */
+export const arbiterOption = textOption(
+  "arbiter",
+  "FILE",
+  "File to lock in place of a disk: whoever holds it is the active machine",
+);
+
+/** The length of epochs. */
+export const epochStepsOption = numberOption(
+  "epoch-steps",
+  "STEPS",
+  "Longest epoch in steps (default 1000000)",
+  { least: 1, most: 2 ** 28 },
+);
+
+/** Plain lines. */
+export const quietOption = flag("quiet", "No status line, only plain lines");
+
+/** For programs. */
+export const notesOption = choiceOption(
+  "notes",
+  ["lines", "json"],
+  "How to tell on standard error what happens: lines for people, or JSON for programs",
+);
+
+/** What a machine that boots can be given. */
+export const bootOptions = [
+  ramOption,
+  diskOption,
+  createDiskOption,
+  diskLatencyOption,
+  billsOption,
+  consoleOption,
+  appendOption,
+  biosOption,
+  arbiterOption,
+  newRunOption,
+  epochStepsOption,
+  quietOption,
+  notesOption,
+];

@@ -1,0 +1,135 @@
+/** Puts a machine together from a command line, and its process around it: the same for all that boot. */
+import { BootImage } from "../board/boot_image.ts";
+import { checkConfiguration, type MachineConfiguration } from "../board/configuration.ts";
+import { Machine } from "../board/machine.ts";
+import { DEFAULT_POLICY, type EpochPolicy } from "../epoch/policy.ts";
+import { SystemClock } from "../host/clock.ts";
+import type { HostDevices } from "../host/devices.ts";
+import { SECTOR_BYTES } from "../host/disk.ts";
+import { hostLoop } from "../host/event_loop.ts";
+import { Home } from "../replica/home.ts";
+import { randomId } from "../replica/identity.ts";
+import { LiveMachine, type LiveOptions } from "../replica/live.ts";
+import { DEFAULT_LIMITS } from "../replica/roster.ts";
+import type { Arguments } from "./command.ts";
+import { type ConsoleChannel, type OpenDevices, openDevices, provideDisks } from "./devices.ts";
+import { readGuest } from "./guest_file.ts";
+import {
+  appendOption,
+  arbiterOption,
+  billsOption,
+  epochStepsOption,
+  newRunOption,
+  ramOption,
+} from "./machine_options.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** Guest memory unless `--ram` says otherwise, MiB. */
+const DEFAULT_RAM_MIB = 64;
+/** Guest time at power-on; the first epoch measures the real rate. */
+const START_TIME = { base: 0, rate: 2 ** 20 } as const;
+
+/** A machine that stands at power-on, with everything it holds. */
+export interface PoweredOn {
+  readonly live: LiveMachine;
+  readonly machine: Machine;
+  readonly backs: HostDevices;
+  /** Absent without disk and arbiter. */
+  readonly home: Home | undefined;
+  readonly run: string;
+}
+
+/** What a command wants of the machine it boots. */
+export interface PowerOnWishes {
+  /** Where console output goes when no file is named. */
+  readonly channel: ConsoleChannel;
+  /** Whether backups with a disk of their own may join: its contents are digested now. */
+  readonly digestDisks?: boolean;
+  /** A key snapshot goes into the logs at least every so many steps. */
+  readonly snapshotEverySteps?: number | undefined;
+}
+
+/**
+ * Boots GUEST as the options say. Takes the lock and the record first: nothing of another run is touched.
+ *
+ * @throws {HostFileError | StartRefusedError | ConfigurationError | ImageError}
+ */
+export async function powerOn(
+  given: Arguments,
+  reporter: Reporter,
+  wishes: PowerOnWishes,
+): Promise<PoweredOn> {
+  const file = await readGuest(given.operand("GUEST"));
+  const disks = provideDisks(given);
+  const run = randomId();
+  const home = await takeHome(given, disks, run);
+  let devices: OpenDevices | undefined;
+  try {
+    devices = openDevices(given, wishes.channel, reporter);
+    const configuration = configurationOf(given, devices);
+    const machine = Machine.powerOn(configuration, BootImage.load(file, configuration));
+    const live = new LiveMachine({
+      ...hostOptions(given, reporter),
+      machine,
+      epoch: 0,
+      time: START_TIME,
+      identity: { run, term: 1 },
+      backs: devices.backs,
+      ...(home ? { membership: home.held } : {}),
+      outputs: {
+        consoleBase: devices.consoleBase,
+        billBase: devices.billBase,
+        ...(wishes.digestDisks
+          ? { diskDigests: await Promise.all(devices.disks.map((disk) => disk.digest())) }
+          : {}),
+      },
+      ...(wishes.snapshotEverySteps === undefined
+        ? {}
+        : { snapshotEverySteps: wishes.snapshotEverySteps }),
+    });
+    return { live, machine, backs: devices.backs, home, run };
+  } catch (error) {
+    await devices?.backs.close();
+    await home?.leave();
+    throw error;
+  }
+}
+
+/** What every live machine of this process has: booted or promoted. */
+export function hostOptions(
+  given: Arguments,
+  reporter: Reporter,
+): Pick<LiveOptions, "clock" | "loop" | "policy" | "limits" | "note"> {
+  const epochSteps = given.value(epochStepsOption);
+  const policy: EpochPolicy = epochSteps === undefined
+    ? DEFAULT_POLICY
+    : { ...DEFAULT_POLICY, epochSteps };
+  return {
+    clock: new SystemClock(),
+    loop: hostLoop,
+    policy,
+    limits: DEFAULT_LIMITS,
+    note: reporter.note,
+  };
+}
+
+async function takeHome(
+  given: Arguments,
+  disks: readonly string[],
+  run: string,
+): Promise<Home | undefined> {
+  const arbiter = given.value(arbiterOption);
+  const paths = disks.length > 0 ? disks : arbiter === undefined ? [] : [arbiter];
+  if (paths.length === 0) return undefined;
+  return await Home.take(paths, run, given.value(newRunOption) === true);
+}
+
+function configurationOf(given: Arguments, { disks }: OpenDevices): MachineConfiguration {
+  const bootArguments = given.value(appendOption);
+  return checkConfiguration({
+    ramBytes: (given.value(ramOption) ?? DEFAULT_RAM_MIB) * 2 ** 20,
+    disks: disks.map(({ bytes }, index) => ({ id: `disk${index}`, sectors: bytes / SECTOR_BYTES })),
+    bills: given.value(billsOption) !== undefined,
+    ...(bootArguments === undefined ? {} : { bootArguments }),
+  });
+}

@@ -1,0 +1,48 @@
+/** `lockstep record`: a machine on its own, with a log for later. */
+import { openLogWriter } from "../replica/transport_open.ts";
+import { parseStreamArgument } from "../replica/stream_argument.ts";
+import { type Arguments, type Command, numberOption, textOption, UsageError } from "./command.ts";
+import { seeThrough } from "./live_session.ts";
+import { bootOptions } from "./machine_options.ts";
+import { powerOn } from "./power_on.ts";
+import { reporterFor } from "./report_form.ts";
+
+const outputOption = textOption("output", "FILE|-", "Where the log goes: a new file, or -", {
+  short: "o",
+});
+const snapshotOption = numberOption(
+  "snapshot-every",
+  "STEPS",
+  "Put a key snapshot into the log at least every so many steps, to enter the replay there",
+  { least: 1000, most: Number.MAX_SAFE_INTEGER },
+);
+
+async function record(given: Arguments): Promise<number> {
+  const output = given.value(outputOption);
+  if (output === undefined) throw new UsageError("-o is missing: where the log goes");
+  const argument = parseStreamArgument(output);
+  const reporter = reporterFor(given);
+  const machine = await powerOn(given, reporter, {
+    channel: argument.kind === "standard" ? "stderr" : "stdout",
+    snapshotEverySteps: given.value(snapshotOption),
+  });
+  const session = { ...machine, term: 1, alone: true, typed: true };
+  return await seeThrough(session, reporter, async () => {
+    machine.live.logTo(await openLogWriter(argument));
+    return await machine.live.run();
+  });
+}
+
+/** Runs a guest and keeps its log. */
+export const recordCommand: Command = {
+  name: "record",
+  operands: [{ name: "GUEST", help: "An ELF or raw image, or the name of a built guest" }],
+  summary: "Run a guest and keep its log, for lockstep replay",
+  details: [
+    "The log holds the guest's memory; it is made with mode 0600. With the log on standard output " +
+    "the console goes to standard error, or to --console FILE.",
+  ],
+  options: [outputOption, snapshotOption, ...bootOptions],
+  examples: ["lockstep record clock -o clock.log", "lockstep record clock -o - | lockstep replay -"],
+  run: record,
+};

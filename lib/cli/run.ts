@@ -1,0 +1,29 @@
+/** `lockstep run`: a machine on its own, without a log. */
+import type { Arguments, Command } from "./command.ts";
+import { seeThrough } from "./live_session.ts";
+import { bootOptions } from "./machine_options.ts";
+import { powerOn } from "./power_on.ts";
+import { reporterFor } from "./report_form.ts";
+
+async function run(given: Arguments): Promise<number> {
+  const reporter = reporterFor(given);
+  const machine = await powerOn(given, reporter, { channel: "stdout" });
+  const session = { ...machine, term: 1, alone: true, typed: true };
+  return await seeThrough(session, reporter, () => machine.live.run());
+}
+
+/** Runs a guest. */
+export const runCommand: Command = {
+  name: "run",
+  operands: [{ name: "GUEST", help: "An ELF or raw image, or the name of a built guest" }],
+  summary: "Run a guest without a log",
+  details: [
+    "Standard input is the guest's console; Ctrl-C or SIGTERM stops the machine, with exit code 0.",
+  ],
+  options: bootOptions,
+  examples: [
+    "lockstep run hello",
+    "lockstep run teller --disk d.img --create-disk 8M --bills bills.txt",
+  ],
+  run,
+};
