@@ -52,7 +52,9 @@ export type FindingKind =
 
 /** One thing that is not as it must be. */
 export interface Finding {
+  /** What it is about. */
   readonly kind: FindingKind;
+  /** One sentence that names the place. */
   readonly detail: string;
 }
 
@@ -60,6 +62,7 @@ export interface Finding {
 export interface AuditVerdict {
   /** Nothing was found. */
   readonly sound: boolean;
+  /** Everything that is not as it must be. */
   readonly findings: readonly Finding[];
   /** Whether the guest closed its session; if not, the latest transfers may be unsettled. */
   readonly finished: boolean;

@@ -20,7 +20,9 @@ export const cash = 0xffff;
 export interface Bank {
   /** Time of day of formatting, in nanoseconds since 1970. */
   readonly identity: bigint;
+  /** Number of accounts. */
   readonly accounts: number;
+  /** Balance of each account at formatting. */
   readonly openingBalance: number;
   /** Capacity of the journal. */
   readonly journalRecords: number;
@@ -30,34 +32,49 @@ export interface Bank {
 
 /** The valid ledger sector with the highest generation. */
 export interface Ledger {
+  /** Counts the writes of ledger sectors. */
   readonly generation: number;
+  /** Counts the boots of the bank. */
   readonly session: number;
   /** Every transfer up to this sequence has its bills paid and its receipt printed. */
   readonly settled: number;
+  /** Number of the last bill of those transfers. */
   readonly settledBills: number;
 }
 
-/** An account sector; `latest` is the sequence of the last transfer in it, 0 for none. */
+/** An account sector. */
 export interface Account {
+  /** Its number, from 0. */
   readonly number: number;
+  /** Money in it. */
   readonly balance: number;
+  /** Sequence of the last transfer in the balance, 0 for none. */
   readonly latest: number;
 }
 
 /** A journal record: one transfer. */
 export interface Transfer {
+  /** 1, 2, 3, … over all sessions. */
   readonly sequence: number;
   /** CRC-32 of the record before. */
   readonly previous: number;
+  /** The boot that made it. */
   readonly session: number;
+  /** The simulated client that ordered it. */
   readonly client: number;
+  /** The account that pays. */
   readonly from: number;
   /** An account, or {@linkcode cash}. */
   readonly to: number;
+  /** Money moved. */
   readonly amount: number;
+  /** Balance of `from` after the transfer. */
   readonly fromBalance: number;
+  /** Balance of `to` after the transfer, 0 for a withdrawal. */
   readonly toBalance: number;
+  /** Number of the first bill of a withdrawal. */
   readonly firstBill: number;
+  /** How many bills it is paid in. */
   readonly bills: number;
   /** Time of the transfer, in ticks of 100 ns. */
   readonly ticks: number;

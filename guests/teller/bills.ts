@@ -9,10 +9,13 @@ export const billBytes = 40;
 
 const denominations = [100, 50, 20, 10] as const;
 
-/** One bill: number, value, and the sequence of the withdrawal that it belongs to. */
+/** One bill. */
 export interface Bill {
+  /** 1, 2, 3, … over all sessions. */
   readonly number: number;
+  /** 100, 50, 20 or 10. */
   readonly value: number;
+  /** Sequence of the withdrawal that it belongs to. */
   readonly transfer: number;
 }
 

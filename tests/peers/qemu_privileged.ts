@@ -156,19 +156,17 @@ export function enter(p: Program, mode: Mode): void {
   const target = p.scratch();
   const status = p.scratch(target);
   const start = p.offset + p.code.length;
-  // The address of what follows depends on how long its own constant is.
-  const follow = (code: Assembler, length: number) => {
-    const before = code.length;
+  const emit = (code: Assembler, length: number) =>
     emitReturn(code, target, status, byMachine, mode, BigInt(p.baseOf(mode) + start + length));
-    return code.length - before;
-  };
-  let length = 40;
-  for (;;) {
-    const actual = follow(new Assembler(), length);
-    if (actual === length) break;
-    length = actual;
+  // The address of what follows has a constant whose length depends on it: the first that fits, padded in front.
+  for (let length = 0;; length += 2) {
+    const trial = new Assembler();
+    emit(trial, length);
+    if (trial.length > length) continue;
+    for (let pad = trial.length; pad < length; pad += 2) p.code.half(p.encoding("c.nop").match);
+    emit(p.code, length);
+    break;
   }
-  follow(p.code, length);
   p.wrote(byMachine ? "mret" : "sret", status);
   p.known.delete(target);
   p.mode = mode;

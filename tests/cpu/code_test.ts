@@ -1,0 +1,109 @@
+import { assertEquals } from "@std/assert";
+import { encode, program } from "./assembly.ts";
+import { RAM, TestMachine } from "./test_machine.ts";
+
+const addOne = encode("addi", { rd: 1, rs1: 1, imm: 1 });
+const addTen = encode("addi", { rd: 1, rs1: 1, imm: 10 });
+
+function at(address: number, ...words: readonly number[]): TestMachine {
+  const machine = new TestMachine();
+  machine.load(address, ...words);
+  machine.hart.reset(address, 0n, 0n);
+  machine.hart.startEpoch();
+  return machine;
+}
+
+Deno.test("a store that changes the next instruction takes effect", () => {
+  const machine = at(RAM, encode("sw", { rs1: 2, rs2: 3 }), addOne);
+  machine.set({ x2: RAM + 4, x3: addTen });
+  machine.hart.run(2);
+  assertEquals(machine.x(1), 10n);
+});
+
+Deno.test("a loop that rewrites itself executes what it wrote, each time", () => {
+  const machine = at(
+    RAM,
+    addOne,
+    encode("sw", { rs1: 2, rs2: 3 }),
+    encode("xor", { rd: 3, rs1: 3, rs2: 4 }),
+    encode("jal", { imm: -12 }),
+  );
+  machine.set({ x2: RAM, x3: addTen, x4: addOne ^ addTen });
+  machine.hart.run(4 * 101);
+  assertEquals(machine.x(1), 1n + 50n * 10n + 50n);
+});
+
+Deno.test("a store to the second half of an instruction changes it", () => {
+  const machine = at(RAM, addOne, encode("sh", { rs1: 2, rs2: 3 }), encode("jal", { imm: -8 }));
+  machine.set({ x2: RAM + 2, x3: addTen >>> 16 });
+  machine.hart.run(4);
+  assertEquals(machine.x(1), 11n);
+});
+
+Deno.test("code changed by a device is executed as it is now", () => {
+  const machine = at(RAM, addOne, encode("jal", { imm: -4 }));
+  machine.hart.run(2);
+  machine.memory.write(RAM, program(addTen));
+  machine.hart.run(2);
+  assertEquals(machine.x(1), 11n);
+});
+
+Deno.test("an instruction that crosses a page executes, and so do its neighbours", () => {
+  const start = RAM + 0x1000 - 6;
+  const machine = at(start, addOne, addTen, addOne, encode("jal", { imm: -12 }));
+  machine.hart.run(400);
+  assertEquals([machine.x(1), machine.field("pc")], [1200n, BigInt(start)]);
+});
+
+Deno.test("a page-crossing instruction changed in either half executes as it is now", () => {
+  const start = RAM + 0x1000 - 2;
+  for (const halfword of [0, 1]) {
+    const machine = at(start, addOne, encode("jal", { imm: -4 }));
+    machine.hart.run(2);
+    const changed = encode("addi", { rd: 1, rs1: halfword === 0 ? 0 : 1, imm: 0x701 });
+    const bytes = program(encode("addi", { rd: 1, rs1: 1, imm: 1 }), changed);
+    machine.memory.write(start, bytes.subarray(4, 8));
+    machine.hart.run(1);
+    assertEquals(machine.x(1), halfword === 0 ? 0x701n : 0x702n);
+  }
+});
+
+Deno.test("a page-crossing instruction whose second half is not there faults at the second half", () => {
+  const machine = new TestMachine();
+  const end = RAM + machine.memory.ramBytes;
+  machine.memory.write(end - 2, program(addOne).subarray(0, 2));
+  machine.hart.reset(end - 2, 0n, 0n);
+  machine.hart.run(1);
+  assertEquals(["mcause", "mepc", "mtval"].map((name) => machine.field(name)), [
+    1n,
+    BigInt(end - 2),
+    BigInt(end),
+  ]);
+});
+
+Deno.test("a page can hold code and data", () => {
+  const machine = at(
+    RAM,
+    encode("sd", { rs1: 2, rs2: 1 }),
+    encode("ld", { rd: 3, rs1: 2 }),
+    encode("add", { rd: 1, rs1: 3, rs2: 4 }),
+    encode("jal", { imm: -12 }),
+  );
+  machine.set({ x2: RAM + 0x800, x4: 3 });
+  machine.hart.run(4_000);
+  assertEquals([machine.x(1), machine.memory.writtenPages()], [3_000n, [0]]);
+});
+
+Deno.test("more code than the pool of decoded pages holds executes", () => {
+  const machine = new TestMachine(8 << 20);
+  const pages = machine.memory.ramBytes / 4096;
+  for (let page = 0; page < pages; page++) {
+    const imm = page === pages - 1 ? 0 : 4092;
+    machine.load(RAM + page * 4096, addOne, encode("jal", { imm }));
+  }
+  for (let round = 1; round <= 2; round++) {
+    machine.hart.reset(RAM, 0n, 0n);
+    machine.hart.run(2 * pages);
+    assertEquals(machine.x(1), BigInt(pages));
+  }
+});
