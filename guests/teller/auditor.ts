@@ -188,7 +188,8 @@ function checkLedger(
 ): void {
   const end = journal.transfers.length;
   if (ledger === undefined) {
-    report("ledger", "Neither ledger sector is valid");
+    /* The first session writes the ledger before it makes transfers. */
+    if (end > 0 || session.finished) report("ledger", "Neither ledger sector is valid");
     return;
   }
   const known = Math.max(ledger.settled, session.closedAt ?? 0);

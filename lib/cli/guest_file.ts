@@ -25,7 +25,9 @@ export async function readGuest(guest: string): Promise<Uint8Array> {
 
 function unreadable(guest: string, error: unknown): HostFileError {
   const reason = errorCode(error) === "ENOENT"
-    ? `there is no such file, and no built guest of that name (there are ${builtGuests().join(", ")})`
+    ? `there is no such file, and no built guest of that name (there are ${
+      builtGuests().join(", ")
+    })`
     : errorText(error);
   return new HostFileError(guest, `Cannot read guest ${guest}: ${reason}`, { cause: error });
 }

@@ -43,6 +43,9 @@ export const recordCommand: Command = {
     "the console goes to standard error, or to --console FILE.",
   ],
   options: [outputOption, snapshotOption, ...bootOptions],
-  examples: ["lockstep record clock -o clock.log", "lockstep record clock -o - | lockstep replay -"],
+  examples: [
+    "lockstep record clock -o clock.log",
+    "lockstep record clock -o - | lockstep replay -",
+  ],
   run: record,
 };

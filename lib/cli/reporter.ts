@@ -15,6 +15,9 @@ export interface ReportOutput {
   writeSync(data: Uint8Array): number;
 }
 
+/** Roles whose beginning is worth a line where there is no status line. */
+const TOLD_ROLES: ReadonlySet<Status["role"]> = new Set(["protected", "joining", "SOLO"]);
+
 const ERASE_LINE = "\r\x1b[K";
 const REVERSE = "\x1b[7m";
 const BOLD = "\x1b[1m";
@@ -84,7 +87,7 @@ export class Reporter {
       this.#hide();
       this.#status = status;
       this.#show();
-    } else if (status.role !== this.#role && status.role !== "running") {
+    } else if (status.role !== this.#role && TOLD_ROLES.has(status.role)) {
       this.#line(statusText(status));
     }
     this.#role = status.role;

@@ -24,6 +24,8 @@ export interface HostLoop {
   turn(): Promise<void>;
   /** Resolves after `ticks` (or never, when undefined), or earlier when `wake` resolves. */
   sleep(ticks: number | undefined, wake: Promise<void>): Promise<void>;
+  /** Calls `action` about every `ticks` until the function that it returns is called. */
+  every(ticks: number, action: () => void): () => void;
 }
 
 /** What a device back answers. `data` holds the sectors of a read. */

@@ -15,7 +15,8 @@ export function count(
       value > maximum || value % multipleOf !== 0
     ) {
       const step = multipleOf === 1 ? "" : `, a multiple of ${multipleOf}`;
-      throw new FieldError(`is ${shown(value)}, must be ${minimum} to ${maximum}${step}`);
+      const range = minimum === maximum ? `${minimum}` : `${minimum} to ${maximum}`;
+      throw new FieldError(`is ${shown(value)}, must be ${range}${step}`);
     }
     return value;
   }

@@ -24,10 +24,10 @@ import type { FileIdentity, MembershipRecord } from "./rules.ts";
 import { SnapshotShelf } from "./snapshot_shelf.ts";
 import type { ByteStream } from "./transport.ts";
 
-/** How often members are looked at, milliseconds. */
-const WATCH_MILLISECONDS = 20;
-/** How often a stream hears from a machine that has nothing to say, milliseconds. */
-const HEARTBEAT_MILLISECONDS = 100;
+/** How often members are looked at, ticks. */
+const WATCH_TICKS = 200_000;
+/** How often a stream hears from a machine that has nothing to say, ticks. */
+const HEARTBEAT_TICKS = 1_000_000;
 
 /** What a live machine is made of. */
 export interface LiveOptions {
@@ -45,8 +45,6 @@ export interface LiveOptions {
   readonly clock: HostClock;
   readonly loop: HostLoop;
   readonly policy: EpochPolicy;
-  /** A key snapshot goes into the logs every so many steps. */
-  readonly snapshotSteps?: number;
   readonly limits: RosterLimits;
   /** Takes one line for a person whenever something happens. */
   readonly note: (text: string) => void;
@@ -80,7 +78,6 @@ export class LiveMachine implements Outlet {
   readonly #shelf: SnapshotShelf;
   readonly #logs: Attachment[] = [];
   #lastSendTicks = 0;
-  #snapshotAt = 0;
   #running = false;
   #finishedBytes = 0;
   #stepsAtSnapshot: number;
@@ -97,6 +94,7 @@ export class LiveMachine implements Outlet {
     });
     this.#roster = new Roster(
       options.clock,
+      options.loop,
       { commitAdvanced: () => this.#commit(), note: options.note },
       options.membership,
       options.limits,
@@ -201,7 +199,7 @@ export class LiveMachine implements Outlet {
       readonly console: Uint8Array;
     },
   ): Promise<EndRecord> {
-    const watch = setInterval(() => this.#watch(), WATCH_MILLISECONDS);
+    const stopWatching = this.#options.loop.every(WATCH_TICKS, () => this.#watch());
     this.#running = true;
     try {
       if (promotion) this.#performAgain(promotion.again, promotion.console);
@@ -215,7 +213,7 @@ export class LiveMachine implements Outlet {
       await this.#roster.end(end);
       return end;
     } finally {
-      clearInterval(watch);
+      stopWatching();
       for (const log of this.#logs) log.close();
     }
   }
@@ -233,18 +231,14 @@ export class LiveMachine implements Outlet {
     const position = this.#options.machine.consolePosition - console.length;
     this.#dispatcher.submit(record.epoch, operations, position, console);
     this.#commit();
-    const { machine, snapshotEverySteps } = this.#options;
-    if (snapshotEverySteps && machine.steps - this.#stepsAtSnapshot >= snapshotEverySteps) {
-      this.#stepsAtSnapshot = machine.steps;
-      this.snapshotLogs();
-    }
     return this.#room();
   }
 
   #snapshotLogs(): void {
-    const { machine, snapshotSteps } = this.#options;
-    if (snapshotSteps === undefined || machine.steps - this.#snapshotAt < snapshotSteps) return;
-    this.#snapshotAt = machine.steps;
+    const { machine, snapshotEverySteps } = this.#options;
+    if (snapshotEverySteps === undefined) return;
+    if (machine.steps - this.#stepsAtSnapshot < snapshotEverySteps) return;
+    this.#stepsAtSnapshot = machine.steps;
     for (const log of this.#logs) log.sendSnapshot(this.#snapshot());
   }
 
@@ -266,7 +260,7 @@ export class LiveMachine implements Outlet {
   #watch(): void {
     this.#roster.watch(this.#dispatcher.oldestHeldEpoch);
     const silent = this.#options.clock.monotonicTicks() - this.#lastSendTicks;
-    if (silent < HEARTBEAT_MILLISECONDS * 10_000) return;
+    if (silent < HEARTBEAT_TICKS) return;
     for (const attachment of this.#roster.attachments) {
       if (attachment.stream.kind !== "file") attachment.send({ kind: "heartbeat" });
     }
@@ -283,7 +277,7 @@ export class LiveMachine implements Outlet {
   async #everythingPerformed(): Promise<void> {
     const { loop } = this.#options;
     while (this.#dispatcher.oldestHeldEpoch !== undefined) {
-      await loop.sleep(10_000, new Promise(() => {}));
+      await loop.sleep(10_000, never);
     }
     await this.#dispatcher.settled();
   }
@@ -330,6 +324,8 @@ export class LiveMachine implements Outlet {
     return this.#shelf.take(machine, this.#hypervisor.epoch, this.#hypervisor.time, clock);
   }
 }
+
+const never = new Promise<void>(() => {});
 
 function* headed(header: HeaderRecord, snapshot: Iterable<LogRecord>): Generator<LogRecord> {
   yield header;

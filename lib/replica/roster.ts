@@ -4,7 +4,7 @@
  * and a real record file.
  */
 import type { EndRecord, LogRecord } from "../epoch/record.ts";
-import type { HostClock } from "../epoch/host.ts";
+import type { HostClock, HostLoop } from "../epoch/host.ts";
 import type { Attachment, AttachmentEvents } from "./attachment.ts";
 import type { FileIdentity, MemberName, MembershipRecord, RecordKnowledge } from "./rules.ts";
 import {
@@ -81,11 +81,13 @@ export class Roster implements AttachmentEvents {
 
   /**
    * @param clock Measures silences.
+   * @param loop Waits.
    * @param events Where to tell.
    * @param store The membership record file, with the record that stands in it.
    */
   constructor(
     private readonly clock: HostClock,
+    private readonly loop: HostLoop,
     private readonly events: RosterEvents,
     private readonly store?: { readonly file: MembershipStore; readonly record: MembershipRecord },
     private readonly limits: RosterLimits = DEFAULT_LIMITS,
@@ -184,9 +186,9 @@ export class Roster implements AttachmentEvents {
   async end(record: EndRecord): Promise<void> {
     for (const { attachment } of this.#entries.values()) attachment.send(record);
     const ended = [...this.#entries.values()].map(({ attachment }) => attachment.finish());
-    await withLimit(Promise.all(ended), this.limits.silenceTicks);
+    await this.loop.sleep(this.limits.silenceTicks, Promise.all(ended).then(() => {}));
     if (record.reason !== "hand-over" && this.#knowledge && this.store) {
-      while (this.#knowledge.writing) await pause(10_000);
+      while (this.#knowledge.writing) await this.loop.turn();
       const next = recordWithout(this.#knowledge.durable, this.#knowledge.durable.members);
       this.#knowledge = writeBegun(this.#knowledge, next);
       await this.store.file.write(next);
@@ -346,15 +348,4 @@ export class Roster implements AttachmentEvents {
 /** First digits of a member id, enough for a person. */
 function short(member: MemberName): string {
   return member.id.slice(0, 8);
-}
-
-function pause(ticks: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ticks / 10_000));
-}
-
-async function withLimit(work: Promise<unknown>, ticks: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, ticks / 10_000));
-  await Promise.race([work, limit]);
-  clearTimeout(timer);
 }

@@ -478,7 +478,11 @@ Deno.test("asynchronous notification requests have no events, other control requ
   scsi.board.poke(response, [1, 1, 1, 1, 1]);
   scsi.offer(
     0,
-    scsi.chain(0, [{ address: request, length: 16 }, { address: response, length: 5, write: true }]),
+    scsi.chain(0, [{ address: request, length: 16 }, {
+      address: response,
+      length: 5,
+      write: true,
+    }]),
   );
   scsi.notify(0);
   assertEquals(scsi.used(0).map(({ written }) => written), [5]);
@@ -486,7 +490,11 @@ Deno.test("asynchronous notification requests have no events, other control requ
   scsi.board.poke(request, [3]);
   scsi.offer(
     0,
-    scsi.chain(0, [{ address: request, length: 16 }, { address: response, length: 5, write: true }]),
+    scsi.chain(0, [{ address: request, length: 16 }, {
+      address: response,
+      length: 5,
+      write: true,
+    }]),
   );
   scsi.notify(0);
   assertEquals(scsi.needsReset(), true);

@@ -211,21 +211,25 @@ Deno.test("a broken device performs no more requests and returns no more buffers
 
 Deno.test("a queue of random bytes neither hangs nor throws", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 64, maxLength: 1024 }), fc.nat(0xffff), (bytes, index) => {
-      const driver = new ScsiDriver(disks, 128);
-      const { descriptors, available } = driver.addresses(2);
-      // Half of the addresses point into RAM, so that walks get somewhere.
-      for (let at = 0; at + 16 <= bytes.length; at += 16) {
-        if (bytes[at]! % 2 === 0) bytes.set([0x80, 0, 0, 0, 0], at + 3);
-        bytes.set([bytes[at + 14]! % 64, 0], at + 14);
-        if (bytes[at + 1]! % 4 !== 0) bytes.set([0, 0], at + 10);
-      }
-      driver.board.poke(descriptors, bytes);
-      driver.board.poke(available + 4, bytes.map((byte, at) => at % 2 === 0 ? byte % 64 : 0));
-      driver.setAvailableIndex(2, index % 160);
-      driver.notify(2);
-      assertEquals(driver.board.outstanding.operations.size <= 128, true);
-    }),
+    fc.property(
+      fc.uint8Array({ minLength: 64, maxLength: 1024 }),
+      fc.nat(0xffff),
+      (bytes, index) => {
+        const driver = new ScsiDriver(disks, 128);
+        const { descriptors, available } = driver.addresses(2);
+        // Half of the addresses point into RAM, so that walks get somewhere.
+        for (let at = 0; at + 16 <= bytes.length; at += 16) {
+          if (bytes[at]! % 2 === 0) bytes.set([0x80, 0, 0, 0, 0], at + 3);
+          bytes.set([bytes[at + 14]! % 64, 0], at + 14);
+          if (bytes[at + 1]! % 4 !== 0) bytes.set([0, 0], at + 10);
+        }
+        driver.board.poke(descriptors, bytes);
+        driver.board.poke(available + 4, bytes.map((byte, at) => at % 2 === 0 ? byte % 64 : 0));
+        driver.setAvailableIndex(2, index % 160);
+        driver.notify(2);
+        assertEquals(driver.board.outstanding.operations.size <= 128, true);
+      },
+    ),
     { seed: 11, numRuns: 300, verbose: true },
   );
 });

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { encodeItem } from "../../lib/log/cbor_item.ts";
 import { readFrameHead } from "../../lib/log/frame.ts";
@@ -147,6 +147,23 @@ function sortedKeys(item: Uint8Array): Uint8Array {
   checkStructure(copy, { ...limits, items: 100 });
   return copy;
 }
+
+Deno.test("data items are counted over all containers", () => {
+  const item = (inner: number) =>
+    joined(
+      Array.from({ length: 20 }, (_, index) =>
+        joined([
+          fromHex(index === 0 ? "94" : ""),
+          fromHex("98"),
+          Uint8Array.of(inner),
+          repeated(0x80, inner),
+        ])),
+    );
+  // 1 + 20 + 20 * inner
+  checkStructure(item(48), limits);
+  const error = assertThrows(() => checkStructure(item(49), limits), StructureError);
+  assert(error.message.includes("More than 1000 data items"));
+});
 
 Deno.test("integers of 2^32 and more are CBOR integers, not floats", () => {
   const [frame] = encodeAll([{ kind: "snapshot-begin", epoch: 2 ** 40 }]);

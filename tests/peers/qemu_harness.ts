@@ -27,6 +27,7 @@ import {
   TRAP_FIELDS,
   TRAPS,
   USER_CODE,
+  VARIABLE,
   VARIABLES,
 } from "./qemu_layout.ts";
 
@@ -37,16 +38,6 @@ const a4 = 14, a5 = 15, s2 = 18, s3 = 19, t3 = 28;
 export const FINISHER = 0x10_0000, FINISHER_PASS = 0x5555;
 /** Hart 0's software-interrupt register and timer comparator. */
 export const MSIP = 0x200_0000, MTIMECMP = 0x200_4000;
-
-/** Offsets in the harness variables; below 256 are the saved registers. */
-const VARIABLE = {
-  descriptor: 256,
-  remaining: 264,
-  result: 272,
-  traps: 280,
-  end: 288,
-  reservation: 296,
-} as const;
 
 const MSTATUS_TSR = 1 << 22;
 

@@ -37,6 +37,15 @@ export const SUPERVISOR_RETURN = SUPERVISOR_VECTOR + 64;
 export const SUPERVISOR_VECTOR_EBREAK = SUPERVISOR_VECTOR + 128;
 /** Harness variables; the saved registers stand first. */
 export const VARIABLES = 0x8000_3000;
+/** Offsets in the harness variables; below 256 are the saved registers. */
+export const VARIABLE = {
+  descriptor: 256,
+  remaining: 264,
+  result: 272,
+  traps: 280,
+  end: 288,
+  reservation: 296,
+} as const;
 /** The arena. */
 export const ARENA = 0x8000_4000;
 /** Pages of the arena. */

@@ -5,7 +5,7 @@
  */
 
 import type { Image } from "./qemu_image.ts";
-import { RAM_BASE, RAM_BYTES } from "./qemu_layout.ts";
+import { RAM_BASE, RAM_BYTES, VARIABLE, VARIABLES } from "./qemu_layout.ts";
 
 const QEMU = "qemu-system-riscv64";
 
@@ -17,6 +17,14 @@ const PROCESSOR = [
   ),
   "pmu-num=0",
 ].join(",");
+
+/** A run that did not come to its end; `casesLeft` counts the one that it stopped in and those behind it. */
+export class UnfinishedRun extends Error {
+  override readonly name = "UnfinishedRun";
+  constructor(machine: string, readonly casesLeft: number, detail: string) {
+    super(`${machine} stopped with ${casesLeft} cases left: ${detail}`);
+  }
+}
 
 /** Whether QEMU for RISC-V is installed. */
 export function peerInstalled(): boolean {

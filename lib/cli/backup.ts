@@ -1,0 +1,269 @@
+/** `lockstep backup`: follows a primary in lockstep, and goes on in its place when it dies. */
+import type { EndRecord, HeaderRecord } from "../epoch/record.ts";
+import { HostFileError } from "../host/fault.ts";
+import type { LogItem } from "../log/record_decoder.ts";
+import { Backup, type BackupOutcome, type Takeover } from "../replica/backup.ts";
+import { LogCopy } from "../replica/log_copy.ts";
+import { promote } from "../replica/promoted.ts";
+import { parseStreamArgument } from "../replica/stream_argument.ts";
+import type { ByteStream } from "../replica/transport.ts";
+import { openFileWriter } from "../replica/transport_file.ts";
+import { openLogReader } from "../replica/transport_open.ts";
+import { type Arguments, choiceOption, type Command, numberOption, textOption } from "./command.ts";
+import { type ConsoleChannel, type OpenDevices, openDevices } from "./devices.ts";
+import { Doorway, listenOption } from "./doorway.ts";
+import { ExitCode } from "./exit_codes.ts";
+import { exitCodeOf, seeThrough } from "./live_session.ts";
+import {
+  arbiterOption,
+  billsOption,
+  consoleOption,
+  diskLatencyOption,
+  diskOption,
+  epochStepsOption,
+  notesOption,
+  quietOption,
+} from "./machine_options.ts";
+import { hostOptions } from "./power_on.ts";
+import type { Reporter } from "./reporter.ts";
+import { reporterFor } from "./report_form.ts";
+import { onSignals } from "./signals.ts";
+import { StatusMeter } from "./status_meter.ts";
+
+const outputOption = textOption(
+  "output",
+  "FILE",
+  "Keep a copy of the log in a new file, and go on with it when promoted",
+  { short: "o" },
+);
+const onStallOption = choiceOption(
+  "on-stall",
+  ["ask", "promote", "wait", "exit"],
+  "When the stream stalls and no shared disk decides: ask (the default) and wait leave it to the " +
+    "operator (SIGUSR1 promotes), promote says that a silent primary is a dead one, exit leaves",
+);
+const silenceOption = numberOption(
+  "silence",
+  "MS",
+  "Silence on the stream that counts as a stall, in milliseconds (default 2000)",
+  { least: 10, most: 3_600_000 },
+);
+
+const DEFAULT_SILENCE_MILLISECONDS = 2000;
+/** Ctrl-C reaches both sides of a pipe: the primary is given this long to end its log first. */
+const INTERRUPT_MILLISECONDS = 1000;
+
+async function backup(given: Arguments): Promise<number> {
+  const reporter = reporterFor(given);
+  const stream = await openLogReader(parseStreamArgument(given.operand("STREAM")));
+  return await new Follow(given, reporter, stream).toTheEnd();
+}
+
+/** One backup process. */
+class Follow {
+  readonly #host: ReturnType<typeof hostOptions>;
+  readonly #backup: Backup;
+  #copy: LogCopy | undefined;
+  #header: HeaderRecord | undefined;
+  #devices: OpenDevices | undefined;
+  #calledOff = false;
+  #receivedBytes = 0;
+
+  constructor(
+    private readonly given: Arguments,
+    private readonly reporter: Reporter,
+    private readonly stream: ByteStream,
+  ) {
+    this.#host = hostOptions(given, reporter);
+    const arbiter = given.value(arbiterOption);
+    const silence = given.value(silenceOption) ?? DEFAULT_SILENCE_MILLISECONDS;
+    this.#copy = this.#openCopy();
+    this.#backup = new Backup({
+      stream,
+      disks: given.values(diskOption),
+      ...(arbiter === undefined ? {} : { arbiter }),
+      onStall: given.value(onStallOption) ?? "ask",
+      silenceTicks: silence * 10_000,
+      clock: this.#host.clock,
+      loop: this.#host.loop,
+      note: reporter.note,
+      record: (item) => this.#executed(item),
+      prepare: (takeover) => this.#prepare(takeover),
+    });
+  }
+
+  /** Follows, and goes live when promoted. Answers the exit code. */
+  async toTheEnd(): Promise<number> {
+    const outcome = await this.#follow();
+    switch (outcome.kind) {
+      case "promoted":
+        return await this.#goLive(outcome);
+      case "ended":
+        await this.#copy?.close();
+        return this.#ended(outcome.end);
+      case "left-behind":
+        await this.#copy?.close();
+        this.reporter.note(`Left behind, join again: ${outcome.reason}`);
+        return ExitCode.leftBehind;
+      case "stalled":
+        await this.#copy?.close();
+        if (this.#calledOff) return ExitCode.done;
+        this.reporter.note(`Not promoted: ${outcome.reason}`);
+        return ExitCode.stalled;
+    }
+  }
+
+  async #follow(): Promise<BackupOutcome> {
+    const leave = () => {
+      this.#calledOff = true;
+      this.#backup.leave();
+    };
+    using _signals = onSignals({
+      interrupt: () => void setTimeout(leave, INTERRUPT_MILLISECONDS),
+      terminate: leave,
+      user: () => this.#backup.promoteNow(),
+    });
+    const meter = new StatusMeter(this.reporter, () => this.#counters());
+    try {
+      return await this.#backup.follow();
+    } finally {
+      meter.stop();
+      this.reporter.close();
+    }
+  }
+
+  #ended(end: EndRecord): number {
+    if (end.reason === "power-off") {
+      this.reporter.note(`The guest powered off with exit code ${end.exitCode ?? 0}`);
+      return exitCodeOf(end, this.reporter);
+    }
+    this.reporter.note("The primary has ended its log cleanly");
+    return ExitCode.done;
+  }
+
+  async #goLive(outcome: Extract<BackupOutcome, { kind: "promoted" }>): Promise<number> {
+    const { takeover } = outcome;
+    const { live, home, run } = await promote(outcome, this.#devices!.backs, this.#host);
+    const { term } = takeover;
+    live.onFirstOutput(() => this.reporter.tell({ kind: "first-output" }));
+    this.reporter.tell({
+      kind: "promoted",
+      term,
+      epoch: takeover.replica.epoch,
+      uncertain: takeover.uncertain.length,
+      again: takeover.again.length,
+    });
+    if (this.#copy) live.continueLog(this.#copy.log);
+    const session = {
+      live,
+      machine: takeover.replica.machine,
+      backs: this.#devices!.backs,
+      home,
+      run: takeover.header.run,
+      term,
+      alone: false,
+      typed: this.stream.kind !== "standard",
+    };
+    return await seeThrough(session, this.reporter, async () => {
+      using _doorway = await Doorway.open(
+        this.given,
+        live,
+        home !== undefined,
+        this.reporter.note,
+      );
+      return await run();
+    });
+  }
+
+  /** With the lock in hand: everything that a live machine needs is opened before the last step. */
+  #prepare(takeover: Takeover): Promise<void> {
+    const { header, replica } = takeover;
+    this.#devices = openDevices(this.given, this.#channel(header), this.reporter, {
+      consoleBase: header.consoleBase,
+      billBase: header.billBase,
+      consolePerformed: replica.machine.consolePerformed,
+    });
+    return Promise.resolve();
+  }
+
+  /** Standard output may be busy with acknowledgements. */
+  #channel(header: HeaderRecord): ConsoleChannel {
+    return this.stream.kind === "standard" && header.acknowledged ? "stderr" : "stdout";
+  }
+
+  #executed(item: LogItem): void {
+    const { record } = item;
+    this.#receivedBytes = item.byteOffset + item.byteLength;
+    this.#copy?.add(item);
+    if (record.kind === "header") {
+      this.#header = record;
+      requireBills(record, this.given);
+    }
+    if (record.kind === "snapshot-commit") {
+      this.reporter.note(
+        `Following run ${this.#header?.run.slice(0, 8)} from epoch ${record.epoch}`,
+      );
+    }
+  }
+
+  #counters() {
+    const replica = this.#backup.replica;
+    if (!replica) return undefined;
+    return {
+      role: "backup" as const,
+      epoch: replica.epoch,
+      lagEpochs: 0,
+      logBytes: this.#receivedBytes,
+      steps: replica.machine.steps,
+      guestTicks: replica.time.base,
+      snapshotPauseTicks: 0,
+    };
+  }
+
+  #openCopy(): LogCopy | undefined {
+    const path = this.given.value(outputOption);
+    if (path === undefined) return undefined;
+    const lost = (reason: string) => this.reporter.note(`The log copy ${path} is lost: ${reason}`);
+    return new LogCopy(openFileWriter(path), lost);
+  }
+}
+
+/** A machine with a bill port needs its bill file wherever it goes on. */
+function requireBills(header: HeaderRecord, given: Arguments): void {
+  if (!header.configuration.bills || given.value(billsOption) !== undefined) return;
+  throw new HostFileError("", "The machine has a bill port: name its file with --bills FILE");
+}
+
+/** Follows a primary. */
+export const backupCommand: Command = {
+  name: "backup",
+  operands: [{
+    name: "STREAM",
+    help: "The primary's log: a FILE that grows, - for standard input, exec:COMMAND, or unix:PATH",
+  }],
+  summary: "Follow a primary in lockstep, and go on in its place when it dies",
+  details: [
+    "With the primary's own --disk, the lock on it and the record beside it decide whether this backup " +
+    "may be promoted; a --disk that is a copy is kept in step. SIGUSR1 promotes where only the operator " +
+    "can know that the primary has failed; Ctrl-C or SIGTERM leaves.",
+  ],
+  options: [
+    diskOption,
+    diskLatencyOption,
+    billsOption,
+    consoleOption,
+    arbiterOption,
+    listenOption,
+    outputOption,
+    onStallOption,
+    silenceOption,
+    epochStepsOption,
+    quietOption,
+    notesOption,
+  ],
+  examples: [
+    "lockstep primary teller --disk d.img -o - | lockstep backup - --disk d.img",
+    "lockstep backup unix:/tmp/primary.sock --disk d.img --listen unix:/tmp/next.sock",
+  ],
+  run: backup,
+};

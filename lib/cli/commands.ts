@@ -1,0 +1,20 @@
+/** All commands, in the order of `--help`. */
+import { auditCommand } from "./audit.ts";
+import { backupCommand } from "./backup.ts";
+import type { Command } from "./command.ts";
+import { inspectCommand } from "./inspect.ts";
+import { primaryCommand } from "./primary.ts";
+import { recordCommand } from "./record.ts";
+import { replayCommand } from "./replay.ts";
+import { runCommand } from "./run.ts";
+
+/** The commands of `lockstep`. */
+export const commands: readonly Command[] = [
+  runCommand,
+  recordCommand,
+  replayCommand,
+  primaryCommand,
+  backupCommand,
+  inspectCommand,
+  auditCommand,
+];

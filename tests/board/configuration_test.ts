@@ -1,0 +1,44 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { checkConfiguration } from "../../lib/board/configuration.ts";
+import { ConfigurationError } from "../../lib/board/errors.ts";
+
+const good = {
+  ramBytes: 2 ** 24,
+  disks: [{ id: "a", sectors: 8 }, { id: "b", sectors: 8, readOnly: true }],
+  bills: true,
+  bootArguments: "quiet",
+};
+
+Deno.test("a configuration is taken as it is", () => {
+  assertEquals(checkConfiguration(good), good);
+  const bare = { ramBytes: 2 ** 21, disks: [], bills: false };
+  assertEquals(checkConfiguration(bare), bare);
+});
+
+Deno.test("a configuration that no machine can be built from is refused", () => {
+  const disk = { id: "a", sectors: 8 };
+  const bad: unknown[] = [
+    null,
+    [],
+    { ...good, ramBytes: 2 ** 24 + 1 },
+    { ...good, ramBytes: 2 ** 20 },
+    { ...good, ramBytes: 2 ** 31 + 4096 },
+    { ...good, ramBytes: "16M" },
+    { ...good, disks: undefined },
+    { ...good, disks: Array.from({ length: 17 }, (_, index) => ({ id: `${index}`, sectors: 8 })) },
+    { ...good, disks: [disk, disk] },
+    { ...good, disks: [{ ...disk, id: "" }] },
+    { ...good, disks: [{ ...disk, id: "x".repeat(21) }] },
+    { ...good, disks: [{ ...disk, id: "é" }] },
+    { ...good, disks: [{ ...disk, sectors: 0 }] },
+    { ...good, disks: [{ ...disk, sectors: 2 ** 41 }] },
+    { ...good, disks: [{ ...disk, sectors: 1.5 }] },
+    { ...good, disks: [{ ...disk, readOnly: 1 }] },
+    { ...good, disks: [{ ...disk, path: "/etc/passwd" }] },
+    { ...good, bills: 1 },
+    { ...good, bootArguments: "a\0b" },
+    { ...good, bootArguments: "x".repeat(2049) },
+    { ...good, network: true },
+  ];
+  for (const value of bad) assertThrows(() => checkConfiguration(value), ConfigurationError);
+});
