@@ -27,6 +27,7 @@ export class SoftwareInterrupts implements BusDevice {
   readonly #fields: Fields<typeof softwareInterruptFields>;
   readonly #host: ClintHost;
 
+  /** Places the fields; nothing is pending. */
   constructor(allocator: FieldAllocator, host: ClintHost) {
     this.#fields = allocator.place("software-interrupts", softwareInterruptFields);
     this.#host = host;
@@ -62,6 +63,7 @@ export class Timer implements BusDevice {
   readonly #fields: Fields<typeof timerFields>;
   readonly #host: ClintHost;
 
+  /** Places the fields, with a comparator that time never reaches. */
   constructor(allocator: FieldAllocator, host: ClintHost) {
     this.#fields = allocator.place("timer", timerFields);
     this.#host = host;

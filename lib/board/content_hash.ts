@@ -70,7 +70,9 @@ export class ContentHash {
 
 /** Where a sum of hashes is kept: two fields of a device. */
 export interface HashSum {
+  /** Low 32 bits. */
   hashLow: number;
+  /** High 32 bits. */
   hashHigh: number;
 }
 

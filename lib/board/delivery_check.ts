@@ -15,6 +15,7 @@ const latestBase = Number.MAX_SAFE_INTEGER - 2 ** 29;
 
 /** What the inputs have to fit. */
 export interface DeliveryContext {
+  /** The operations that completions may name. */
   readonly operations: OutstandingOperations;
   /** Guest time now, in ticks. */
   readonly time: number;

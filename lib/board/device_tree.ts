@@ -6,8 +6,11 @@ export type PropertyValue = string | readonly string[] | readonly number[] | und
 
 /** A node: name, properties in order, children in order. */
 export interface TreeNode {
+  /** Name with its unit address; empty for the root. */
   readonly name: string;
+  /** Properties in order. */
   readonly properties: Readonly<Record<string, PropertyValue>>;
+  /** Children in order. */
   readonly children: readonly TreeNode[];
 }
 

@@ -6,12 +6,15 @@ import { ImageError } from "./errors.ts";
 
 /** A run of bytes at a guest-physical address. */
 export interface Segment {
+  /** Guest-physical address of the first byte. */
   readonly address: number;
+  /** The bytes. */
   readonly data: Uint8Array;
 }
 
 /** What an executable asks for. */
 export interface Executable {
+  /** Guest-physical address of the first instruction. */
   readonly entry: number;
   /** Loadable segments as long as in memory, `memoryBytes` from the file and zeros after that. */
   readonly segments: readonly (Segment & { readonly memoryBytes: number })[];

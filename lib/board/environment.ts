@@ -26,6 +26,7 @@ export interface TimeBase {
 
 /** Everything that is delivered to the machine at the end of one epoch, in this order. */
 export interface Inputs {
+  /** Completions of outstanding operations, in the order of their delivery. */
   readonly completions: readonly Completion[];
   /** Bytes typed at the console. */
   readonly consoleInput: Uint8Array;

@@ -20,11 +20,13 @@ export type FieldDeclaration = FieldKind | readonly [kind: FieldKind, length: nu
 
 /** A table of fields; the order is the layout. */
 export interface FieldTable {
+  /** The declaration of a field by its name. */
   readonly [name: string]: FieldDeclaration;
 }
 
 /** An array of fields, each of the same kind. */
 export interface FieldArray {
+  /** Number of elements. */
   readonly length: number;
   /** The value at `index`; an index outside the array is a RangeError. */
   get(index: number): number;
@@ -34,6 +36,7 @@ export interface FieldArray {
 
 /** The saved form of one device's fields. */
 export interface FieldValues {
+  /** The value of a field by its name. */
   readonly [name: string]: number | bigint | readonly number[];
 }
 

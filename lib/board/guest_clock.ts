@@ -21,6 +21,7 @@ const horizonTicks = 2 ** 28;
 export class GuestClock {
   readonly #fields: Fields<typeof fields>;
 
+  /** Places the fields, at time 0. */
   constructor(allocator: FieldAllocator) {
     this.#fields = allocator.place("clock", fields);
     this.#fields.values.rate = rateUnit;

@@ -52,7 +52,9 @@ const slots = { scsi: 0, bills: 1 } as const;
 
 /** What a machine is put together from again; a snapshot brings all of it. */
 export interface MachineParts {
+  /** What the machine consists of; checked. */
   readonly configuration: MachineConfiguration;
+  /** What it starts from at a reset. */
   readonly image: BootImage;
   /** A {@linkcode MachineState}, untrusted. */
   readonly state: unknown;
@@ -73,7 +75,9 @@ const unconnected: Environment = {
 
 /** The machine. */
 export class Machine {
+  /** What the machine consists of. */
   readonly configuration: MachineConfiguration;
+  /** What it starts from at power-on and at a reset. */
   readonly image: BootImage;
   /** Guest memory; for snapshots and debuggers. */
   readonly memory: GuestMemory;

@@ -40,6 +40,7 @@ export interface MemoryPiece {
 
 /** What a front keeps about one outstanding operation beside the operation itself. */
 export interface OutstandingState {
+  /** The operation's number. */
   readonly operation: number;
   /** virtio-mmio slot of the device. */
   readonly slot: number;
@@ -61,7 +62,9 @@ export interface OutstandingState {
 
 /** A task management request that waits for operations to settle. */
 export interface TaskManagementState {
+  /** Head of the descriptor chain in the control queue. */
   readonly head: number;
+  /** Where the response goes. */
   readonly response: readonly MemoryPiece[];
   /** Numbers of the operations it waits for, ascending. */
   readonly operations: readonly number[];

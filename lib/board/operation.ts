@@ -31,7 +31,9 @@ export type OperationRequest =
 
 /** A run of 512-byte sectors. */
 export interface SectorRange {
+  /** The first sector. */
   readonly sector: number;
+  /** Number of sectors. */
   readonly sectors: number;
 }
 
@@ -40,7 +42,9 @@ export type OperationKind = OperationRequest["kind"];
 
 /** A request with its number: 0, 1, 2, … in order of issue, over the whole life of the machine. */
 export interface Operation {
+  /** Its place in the order of issue. */
   readonly number: number;
+  /** What is to be done. */
   readonly request: OperationRequest;
 }
 
@@ -55,13 +59,17 @@ export type CompletionStatus = "done" | "uncertain" | "io-error" | "no-space";
 
 /** A block of device data for guest memory, at a guest-physical byte address. */
 export interface DmaBlock {
+  /** Guest-physical address of the first byte. */
   readonly address: number;
+  /** The bytes. */
   readonly data: Uint8Array;
 }
 
 /** The answer to one operation, delivered at the end of an epoch. */
 export interface Completion {
+  /** Number of the operation that has ended. */
   readonly operation: number;
+  /** How it ended. */
   readonly status: CompletionStatus;
   /** Read data, cut into the pieces of the request's scatter list. Empty unless a read was `done`. */
   readonly blocks: readonly DmaBlock[];

@@ -58,6 +58,7 @@ export class RealTimeClock implements BusDevice {
   readonly #fields: Fields<typeof fields>;
   readonly #host: RealTimeClockHost;
 
+  /** Places the fields; no alarm runs. */
   constructor(allocator: FieldAllocator, host: RealTimeClockHost) {
     this.#fields = allocator.place("real-time-clock", fields);
     this.#host = host;

@@ -19,7 +19,9 @@ export const sectorBytes = 512;
 
 /** The data phase of a command, as its CDB describes it. */
 export interface Transfer {
+  /** Which way the data goes. */
   readonly direction: "none" | "to-driver" | "from-driver";
+  /** How much of it. */
   readonly bytes: number;
 }
 
@@ -36,7 +38,9 @@ export type Outcome =
 
 /** A logical unit, as its commands see it. */
 export interface LogicalUnit {
+  /** Target number, which is the number of the disk. */
   readonly number: number;
+  /** What the disk is. */
   readonly disk: DiskConfiguration;
   /** The sense of a pending unit attention, which is no longer pending then. */
   takeUnitAttention(): Sense | undefined;
@@ -44,6 +48,7 @@ export interface LogicalUnit {
 
 /** A command of the table. */
 export interface ScsiCommand {
+  /** Its name in the standard. */
   readonly name: string;
   /** Answers with GOOD status also while a unit attention is pending (SAM-5, section 5.14). */
   readonly ignoresUnitAttention?: boolean;

@@ -5,8 +5,11 @@ export const scsiStatus = { good: 0x00, checkCondition: 0x02 } as const;
 
 /** Sense key, additional sense code and its qualifier. */
 export interface Sense {
+  /** Sense key. */
   readonly key: number;
+  /** Additional sense code. */
   readonly code: number;
+  /** Additional sense code qualifier. */
   readonly qualifier: number;
 }
 

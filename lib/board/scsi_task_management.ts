@@ -66,6 +66,7 @@ export class TaskManagement {
   readonly #host: TaskManagementHost;
   #requests: TaskManagementState[] = [];
 
+  /** Places the fields; nothing waits. */
   constructor(allocator: FieldAllocator, transport: VirtioTransport, host: TaskManagementHost) {
     this.#fields = allocator.place("scsi-task-management", fields);
     this.#transport = transport;

@@ -73,6 +73,7 @@ export class Uart implements BusDevice {
   #input: number[] = [];
   #inputChanged = false;
 
+  /** Places the fields, as at power-on. */
   constructor(allocator: FieldAllocator, host: UartHost) {
     this.#fields = allocator.place("uart", fields);
     this.#host = host;

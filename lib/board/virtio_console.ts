@@ -32,6 +32,7 @@ export class VirtioConsole implements VirtioDevice {
   readonly #fields: Fields<typeof fields>;
   readonly #transport: VirtioTransport;
 
+  /** Places the fields, at position 0. */
   constructor(allocator: FieldAllocator, transport: VirtioTransport) {
     this.#fields = allocator.place("bill-port", fields);
     this.#transport = transport;

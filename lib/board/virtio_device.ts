@@ -38,7 +38,9 @@ export interface VirtioDevice {
 export interface VirtioTransport {
   /** Slot number, the device's name in the table of outstanding operations. */
   readonly slot: number;
+  /** Guest memory. */
   readonly memory: GuestMemory;
+  /** Outstanding operations of all devices. */
   readonly outstanding: OutstandingOperations;
   /** Takes the next available buffer of a queue. */
   take(queue: number): Chain | undefined;

@@ -79,7 +79,9 @@ const queueAddresses: ReadonlyMap<
 
 /** What a slot needs from the board. */
 export interface VirtioMmioHost {
+  /** Guest memory. */
   readonly memory: GuestMemory;
+  /** Outstanding operations of all devices. */
   readonly outstanding: OutstandingOperations;
   /** Ends the run. */
   requestStop(): void;
@@ -90,13 +92,16 @@ export interface VirtioMmioHost {
 /** One slot. */
 export class VirtioMmio implements BusDevice, VirtioTransport {
   readonly slot: number;
+  /** Guest memory. */
   readonly memory: GuestMemory;
+  /** Outstanding operations of all devices. */
   readonly outstanding: OutstandingOperations;
   readonly #host: VirtioMmioHost;
   readonly #fields: Fields<typeof fields>;
   readonly #queues: readonly Virtqueue[];
   #device: VirtioDevice | undefined;
 
+  /** Places the fields of an empty slot. */
   constructor(slot: number, allocator: FieldAllocator, host: VirtioMmioHost) {
     this.slot = slot;
     this.memory = host.memory;

@@ -67,11 +67,13 @@ export class VirtioScsi implements VirtioDevice {
   readonly deviceId = 8;
   readonly features = 0;
   readonly queues = 3;
+  /** The control queue. */
   readonly taskManagement: TaskManagement;
   readonly #disks: readonly DiskConfiguration[];
   readonly #fields: Fields<typeof fields>;
   readonly #transport: VirtioTransport;
 
+  /** Places the fields, as at power-on. */
   constructor(
     allocator: FieldAllocator,
     transport: VirtioTransport,

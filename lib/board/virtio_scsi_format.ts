@@ -17,6 +17,7 @@ export const scsiResponse = {
 export interface Address {
   /** Target number, or undefined when the field does not name a target of this controller. */
   readonly target: number | undefined;
+  /** Logical unit number, 14 bits. */
   readonly lun: number;
 }
 

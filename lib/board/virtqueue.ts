@@ -11,14 +11,19 @@ export const maximumQueueSize = 128;
 
 /** The driver has broken the rules of the queue; the device needs a reset. */
 export class VirtqueueError extends Error {
+  /** Tells the class by name. */
   override readonly name = "VirtqueueError";
 }
 
 /** The registers of one queue. */
 export interface QueueRegisters {
+  /** Number of descriptors, a power of two. */
   readonly size: number;
+  /** Guest-physical address of the descriptor table. */
   readonly descriptors: number;
+  /** Guest-physical address of the available ring. */
   readonly available: number;
+  /** Guest-physical address of the used ring. */
   readonly used: number;
   /** Index into the available ring of the next buffer to take, 16 bits. */
   nextAvailable: number;
@@ -46,6 +51,7 @@ export class Virtqueue {
   readonly #view: DataView;
   readonly #registers: QueueRegisters;
 
+  /** A queue in `memory`, described by `registers` whenever it is used. */
   constructor(memory: GuestMemory, registers: QueueRegisters) {
     this.#memory = memory;
     const { ram } = memory;

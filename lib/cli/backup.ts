@@ -165,12 +165,7 @@ class Follow {
       typed: this.stream.kind !== "standard",
     };
     return await seeThrough(session, this.reporter, async () => {
-      using _doorway = await Doorway.open(
-        this.given,
-        live,
-        home !== undefined,
-        this.reporter.note,
-      );
+      using _doorway = await Doorway.open(this.given, live, home !== undefined, this.reporter);
       return await run();
     });
   }

@@ -2,6 +2,7 @@
 import { auditCommand } from "./audit.ts";
 import { backupCommand } from "./backup.ts";
 import type { Command } from "./command.ts";
+import { demoCommand } from "./demo.ts";
 import { inspectCommand } from "./inspect.ts";
 import { primaryCommand } from "./primary.ts";
 import { recordCommand } from "./record.ts";
@@ -16,5 +17,6 @@ export const commands: readonly Command[] = [
   primaryCommand,
   backupCommand,
   inspectCommand,
+  demoCommand,
   auditCommand,
 ];

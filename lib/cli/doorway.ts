@@ -4,6 +4,7 @@ import type { LiveMachine } from "../replica/live.ts";
 import { parseStreamArgument } from "../replica/stream_argument.ts";
 import { UnixListener } from "../replica/transport_unix.ts";
 import { type Arguments, type Option, textOption, UsageError } from "./command.ts";
+import type { Reporter } from "./reporter.ts";
 
 /** Where backups join. */
 export const listenOption: Option<string> = {
@@ -33,13 +34,15 @@ export class Doorway implements Disposable {
     given: Arguments,
     live: LiveMachine,
     fenced: boolean,
-    note: (text: string) => void,
+    reporter: Reporter,
   ): Promise<Doorway | undefined> {
     const path = given.value(listenOption);
     if (path === undefined) return undefined;
     const listener = await UnixListener.open(path, { replaceStale: fenced });
     const doorway = new Doorway(listener);
-    doorway.#attachAll(live).catch((error) => note(errorText(error)));
+    doorway.#attachAll(live).catch((error) => reporter.note(errorText(error)));
+    void live.expectReaders();
+    reporter.tell({ kind: "listening", name: listener.name });
     return doorway;
   }
 

@@ -13,6 +13,8 @@ export interface Status {
   readonly lagEpochs: number;
   /** Log bytes handed to streams and files since the start. */
   readonly logBytes: number;
+  /** Steps since power-on. */
+  readonly steps: number;
   /** Log bytes per second of host time, lately. */
   readonly logBytesPerSecond: number;
   /** Million instructions per second of host time, lately. */
@@ -30,6 +32,8 @@ export type RunEvent =
   | { readonly kind: "note"; readonly text: string }
   /** The machine performs operations from now on. */
   | { readonly kind: "live"; readonly run: string; readonly term: number }
+  /** Backups can join at this socket from now on. */
+  | { readonly kind: "listening"; readonly name: string }
   /** A backup has been promoted. */
   | {
     readonly kind: "promoted";
@@ -66,6 +70,8 @@ export function lineOf(event: RunEvent): string | undefined {
   switch (event.kind) {
     case "note":
       return event.text;
+    case "listening":
+      return `Backups can join at ${event.name}`;
     case "promoted": {
       const again = event.again === 0 ? "" : `, ${operations(event.again)} performed again`;
       return `Promoted: goes live in term ${event.term} after epoch ${event.epoch}, ` +

@@ -51,7 +51,7 @@ export async function seeThrough(
   try {
     using _signals = onSignals({ interrupt: stop, terminate: stop, ...handOver });
     const end = await run();
-    meter.tell();
+    meter.stop();
     reporter.close();
     const { guestTicks, logBytes } = live.figures;
     reporter.tell({

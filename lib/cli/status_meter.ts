@@ -56,10 +56,10 @@ export class StatusMeter {
     }
     this.#last = counters;
     this.#lastAt = now;
-    const { role, epoch, lagEpochs, logBytes, guestTicks } = counters;
+    const { role, epoch, lagEpochs, logBytes, steps, guestTicks } = counters;
     return {
       kind: "status",
-      ...{ role, epoch, lagEpochs, logBytes, guestTicks },
+      ...{ role, epoch, lagEpochs, logBytes, steps, guestTicks },
       logBytesPerSecond: Math.max(0, this.#logBytesPerSecond),
       mips: Math.max(0, this.#mips),
       snapshotPauseMilliseconds: counters.snapshotPauseTicks / 10_000,

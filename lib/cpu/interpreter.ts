@@ -94,18 +94,13 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
     enter: new Label(),
     slow: { ...imports, synchronise },
   };
-  const handlersOf = (f: Frame): Code[] => {
   const handlers: Code[] = [];
-  handlers[PSEUDO.undecoded] = undecoded(f, decode);
-  handlers[PSEUDO.pageEnd] = pageEnd(f);
-  handlers[PSEUDO.crossing] = crossingHandler(f, crossing);
+  handlers[PSEUDO.undecoded] = undecoded(frame, decode);
+  handlers[PSEUDO.pageEnd] = pageEnd(frame);
+  handlers[PSEUDO.crossing] = crossingHandler(frame, crossing);
   for (const operation of operations) {
-    handlers.push(new RecordEmission(f, operation).handler());
+    handlers.push(new RecordEmission(frame, operation).handler());
   }
-  return handlers; };
-  const second = new Label();
-  const body2 = [block(second, dispatchOnce(frame, handlersOf({...frame, dispatch: second}))), dispatchOnce(frame, handlersOf(frame))];
-  const handlers: Code = body2;
   module.addFunction(builder, interpreterBody(frame, handlers, fetch), "run");
   return module.encode();
 }
@@ -120,7 +115,7 @@ function addSynchronise(module: ModuleBuilder): number {
   ]);
 }
 
-function interpreterBody(frame: Frame, handlers: Code, fetch: number): Code {
+function interpreterBody(frame: Frame, handlers: readonly Code[], fetch: number): Code {
   const { remaining, target, bank, enter, lookup } = frame;
   return loop(enter, [
     remaining.set(i32.load(i32.const(0), REMAINING)),
@@ -163,18 +158,15 @@ function lookUp(frame: Frame, fetch: number): Code {
   ];
 }
 
-function dispatchLoop(frame: Frame, body: Code): Code {
-  return loop(frame.dispatch, body);
-}
-function dispatchOnce(frame: Frame, handlers: readonly Code[]): Code {
-  const { record, remaining } = frame;
+function dispatchLoop(frame: Frame, handlers: readonly Code[]): Code {
+  const { record, remaining, dispatch } = frame;
   const labels = handlers.map(() => new Label());
   const impossible = labels[0]!;
   let body: Code = brTable(i32.load16_u(record.get), labels, impossible);
   handlers.forEach((handler, index) => {
     body = [block(labels[index]!, body), handler];
   });
-  return ([
+  return loop(dispatch, [
     when(i32.eqz(remaining.get), [
       i64.store(i32.const(0), pcOf(frame), fieldOffset.pc),
       i32.store(i32.const(0), i32.const(0), REMAINING),

@@ -85,9 +85,14 @@ export class Arrivals {
     this.#signal();
   }
 
-  /** Console output below this position is performed. It rides on the next record, and wakes nobody. */
+  /**
+   * Console output below this position is performed. It rides on the next record; only a machine whose
+   * console is full has an epoch for it.
+   */
   performed(position: number): void {
-    if (position > this.#performed) this.#performed = position;
+    if (position <= this.#performed) return;
+    this.#performed = position;
+    this.#signal();
   }
 
   /** Makes the hypervisor look up, for instance to stop. */

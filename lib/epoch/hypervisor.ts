@@ -129,6 +129,7 @@ export class Hypervisor {
       !arrivals.pending(consoleInputRoom) && this.#stop === undefined &&
       this.#atEpochEnd.length === 0
     ) {
+      if (machine.consoleFull && arrivals.consolePerformed > machine.consolePerformed) return;
       const due = machine.timerDueTicks;
       const left = due - this.#time.now();
       if (left <= 0) return;

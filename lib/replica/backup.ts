@@ -106,6 +106,11 @@ export class Backup {
     return this.#follower.replica;
   }
 
+  /** Whether it holds the lock: it is about to be promoted, or its disk is a replica. */
+  get holdsLock(): boolean {
+    return this.#claim?.fence !== undefined;
+  }
+
   /** The operator says that the primary has failed (only counts where no shared disk decides). */
   promoteNow(): void {
     this.#operatorSaysPromote = true;

@@ -17,7 +17,7 @@ import type { EpochPolicy } from "../epoch/policy.ts";
 import type { EndRecord, EpochRecord, HeaderRecord, LogRecord } from "../epoch/record.ts";
 import { formatVersion } from "../log/record_table.ts";
 import { Attachment, type AttachmentEvents } from "./attachment.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { Dispatcher, type DispatcherCounts } from "./dispatcher.ts";
 import { randomId, type RunIdentity } from "./identity.ts";
 import { type MembershipStore, Roster, type RosterLimits } from "./roster.ts";
 import type { FileIdentity, MembershipRecord } from "./rules.ts";
@@ -131,6 +131,11 @@ export class LiveMachine implements Outlet {
     };
   }
 
+  /** Outputs that wait for their commit, and operations under way. */
+  get counts(): DispatcherCounts {
+    return this.#dispatcher.counts;
+  }
+
   /** Who could take over. */
   get roster(): Roster {
     return this.#roster;
@@ -180,6 +185,11 @@ export class LiveMachine implements Outlet {
       };
       this.#logs.push(this.#attachment(undefined, stream, events, false));
     });
+  }
+
+  /** Makes ready for readers that join later: their snapshot then pauses the guest for a copy only. */
+  expectReaders(): Promise<void> {
+    return this.#shelf.warm(this.#options.loop);
   }
 
   /** Goes on with a log that this machine wrote while it was a backup. */

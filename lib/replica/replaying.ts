@@ -1,4 +1,5 @@
 /** Offline replay: a whole log executed as it says, every digest compared. Nobody is ever promoted here. */
+import type { Machine } from "../board/machine.ts";
 import { DivergenceError } from "../epoch/divergence.ts";
 import type { EndRecord, EpochRecord, HeaderRecord } from "../epoch/record.ts";
 import { Replica } from "../epoch/replica.ts";
@@ -13,7 +14,7 @@ export interface ReplayOptions {
   /** Takes console output with the position of its first byte; the replay waits for it. */
   readonly console?: (bytes: Uint8Array, position: number) => void | Promise<void>;
   /** Told of each epoch once it has been executed and agrees. */
-  readonly epoch?: (record: EpochRecord, replica: Replica) => void;
+  readonly epoch?: (record: EpochRecord, machine: Machine) => void;
 }
 
 /** What a replay has found. */
@@ -147,6 +148,6 @@ class Player {
       await this.#options.console?.(bytes, this.#consolePosition);
       this.#consolePosition += bytes.length;
     }
-    this.#options.epoch?.(record, replica);
+    this.#options.epoch?.(record, replica.machine);
   }
 }

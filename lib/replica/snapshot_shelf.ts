@@ -4,9 +4,12 @@
  */
 import type { TimeBase } from "../board/environment.ts";
 import type { Machine } from "../board/machine.ts";
-import type { HostClock } from "../epoch/host.ts";
+import type { HostClock, HostLoop } from "../epoch/host.ts";
 import type { LogRecord } from "../epoch/record.ts";
 import { memoryPages, snapshotRecords } from "../log/snapshot_records.ts";
+
+/** Bytes made ready between two turns of the event loop. */
+const WARM_SLICE_BYTES = 1 << 20;
 
 /** Keeps buffers for snapshots, so that taking one costs a copy and not a page fault for each page. */
 export class SnapshotShelf {
@@ -24,11 +27,15 @@ export class SnapshotShelf {
     return this.#pauseTicks;
   }
 
-  /** Makes a buffer ready for the next snapshot; takes a while, so not when it is needed. */
-  warm(): void {
+  /** Makes a buffer ready for the next snapshot, a slice at a time, so that the guest goes on meanwhile. */
+  async warm(loop: HostLoop): Promise<void> {
     if (this.#free.length > 0) return;
     const buffer = new Uint8Array(this.#ramBytes);
-    for (let offset = 0; offset < buffer.length; offset += 4096) buffer[offset] = 1;
+    for (let offset = 0; offset < buffer.length; offset += 4096) {
+      // A page that is written to is there from now on.
+      buffer[offset] = 1;
+      if (offset % WARM_SLICE_BYTES === 0) await loop.turn();
+    }
     this.#free.push(buffer);
   }
 

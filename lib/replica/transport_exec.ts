@@ -1,16 +1,15 @@
 /** A child process as a two-way stream over its standard input and output, such as `ssh HOST lockstep backup -`. */
 import { errorText } from "../host/fault.ts";
-import { settledWithin } from "../host/pause.ts";
 import { type ByteStream, readableFrom, TransportError, writableTo } from "./transport.ts";
-
-/** Time that a child is given to leave after its input has ended, milliseconds. */
-const LEAVING_MILLISECONDS = 500;
 
 /**
  * Starts `sh -c COMMAND`; its standard error is ours.
  *
  * Ctrl-C at a terminal reaches every process there: the child is started with SIGINT ignored, so that ssh
  * lives on to carry the end of the log (a program that wants the signal can still ask for it).
+ *
+ * Closing ends the command's input and output and does not kill it: it may be the machine that goes on
+ * when we cannot, and it finds out by itself whether it may.
  *
  * @throws {TransportError} when there is no shell, or it may not be run
  */
@@ -19,8 +18,7 @@ export function openExec(command: string): ByteStream {
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command("sh", {
-      // The inner shell gives its place to a simple command, so that a signal to it reaches the command.
-      args: ["-c", "trap '' INT; exec sh -c \"$1\"", "sh", command],
+      args: ["-c", `trap '' INT\n${command}`],
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
@@ -37,7 +35,7 @@ export function openExec(command: string): ByteStream {
     },
   };
   const next = async () => (await output.read()).value ?? null;
-  let closing: Promise<void> | undefined;
+  let closed = false;
   return {
     name,
     kind: "exec",
@@ -46,28 +44,13 @@ export function openExec(command: string): ByteStream {
     writable: writableTo(name, destination, () => input.close()),
     endAtPresentEnd() {},
     close() {
-      closing ??= leave(child, input, output);
-      return closing;
+      if (closed) return Promise.resolve();
+      closed = true;
+      // Not waited for: input that a stopped command does not take ends only with the command.
+      input.close().catch(() => {});
+      output.cancel().catch(() => {});
+      child.unref();
+      return Promise.resolve();
     },
   };
-}
-
-/** Ends the child's input, then stops it if it stays. */
-async function leave(
-  child: Deno.ChildProcess,
-  input: WritableStreamDefaultWriter<Uint8Array>,
-  output: ReadableStreamDefaultReader<Uint8Array>,
-): Promise<void> {
-  // Neither is waited for: a write that the child does not take ends only with the child.
-  input.close().catch(() => {});
-  output.cancel().catch(() => {});
-  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    if (await settledWithin(child.status, LEAVING_MILLISECONDS)) return;
-    try {
-      child.kill(signal);
-    } catch {
-      // It has just left by itself.
-    }
-  }
-  await child.status;
 }

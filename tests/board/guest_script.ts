@@ -15,6 +15,7 @@ const t0 = 5;
 const t1 = 6;
 const t2 = 7;
 const t3 = 28;
+const t4 = 29;
 
 const auipc = (rd: number, imm: number) => (imm | rd << 7 | 0x17) >>> 0;
 const addi = (rd: number, rs1: number, imm: number) =>
@@ -25,6 +26,10 @@ const load = (size: 1 | 2 | 4 | 8, rd: number, rs1: number, imm = 0) =>
 const storeOf = { 1: 0, 2: 1, 4: 2, 8: 3 } as const;
 const store = (size: 1 | 2 | 4 | 8, rs2: number, rs1: number) =>
   (rs2 << 20 | rs1 << 15 | storeOf[size] << 12 | 0x23) >>> 0;
+
+const branchNotEqual = (rs1: number, rs2: number, bytes: number) =>
+  ((bytes >> 12 & 1) << 31 | (bytes >> 5 & 63) << 25 | rs2 << 20 | rs1 << 15 | 1 << 12 |
+    (bytes >> 1 & 15) << 8 | (bytes >> 11 & 1) << 7 | 0x63) >>> 0;
 
 /** Instructions that tests give by hand. */
 export const instruction = {
@@ -70,6 +75,23 @@ export class GuestScript {
     return this;
   }
 
+  /** Reads a CSR; the value becomes the next of the results. */
+  csrRead(csr: number): this {
+    this.#code.push(
+      (csr << 20 | 2 << 12 | t2 << 7 | 0x73) >>> 0,
+      store(8, t2, t3),
+      addi(t3, t3, 8),
+    );
+    return this;
+  }
+
+  /** Polls a halfword in memory until it has this value. */
+  waitFor(address: number, value: number): this {
+    this.#entry(address, BigInt(value));
+    this.#code.push(load(2, t4, t1), branchNotEqual(t4, t2, -4));
+    return this;
+  }
+
   /** Adds instructions as they are. */
   raw(...words: readonly number[]): this {
     this.#code.push(...words);
@@ -93,6 +115,11 @@ export class GuestScript {
   }
 
   image(configuration: MachineConfiguration): BootImage {
+    return BootImage.raw(this.bytes(), configuration);
+  }
+
+  /** The image as a file. */
+  bytes(): Uint8Array {
     if (4 * this.#code.length > tableOffset || this.#table.length * 16 > 0x1_0000) {
       throw new RangeError("The script is too long");
     }
@@ -102,7 +129,7 @@ export class GuestScript {
       setWide(view, tableOffset + 16 * index, address);
       view.setBigUint64(tableOffset + 16 * index + 8, BigInt.asUintN(64, value), true);
     });
-    return BootImage.raw(this.#image, configuration);
+    return this.#image;
   }
 
   #entry(address: number, value: bigint): void {
@@ -134,14 +161,14 @@ export function queuePlace(slot: number, queue: number) {
   };
 }
 
-/** Starts the device of a slot with queues of 8 descriptors. */
+/** Starts the device of a slot with queues of 128 descriptors. */
 export function startDevice(script: GuestScript, slot: number, queues: number): void {
   const at = slotBase(slot);
   script.store(at + 0x070, 0).store(at + 0x070, 3);
   script.store(at + 0x024, 1).store(at + 0x020, 1).store(at + 0x070, 0x0b);
   for (let queue = 0; queue < queues; queue++) {
     const { descriptors, available, used } = queuePlace(slot, queue);
-    script.store(at + 0x030, queue).store(at + 0x038, 8);
+    script.store(at + 0x030, queue).store(at + 0x038, 128);
     script.store(at + 0x080, descriptors).store(at + 0x090, available).store(at + 0x0a0, used);
     script.store(at + 0x044, 1);
   }
@@ -176,7 +203,7 @@ function offer(
   head: number,
 ): void {
   const { available } = queuePlace(slot, queue);
-  script.store(available + 4 + 2 * (count % 8), head, 2).store(available + 2, count + 1, 2);
+  script.store(available + 4 + 2 * (count % 128), head, 2).store(available + 2, count + 1, 2);
   script.store(slotBase(slot) + 0x050, queue);
 }
 
@@ -186,16 +213,20 @@ export function requestPlace(count: number) {
   return { request: start, response: start + 0x100, data: start + 0x1000 };
 }
 
-/** Sends the `count`-th SCSI request (0 or 1) of a script to slot 0. */
+/** Sends the `count`-th SCSI request (0 to 31) of a script to slot 0. */
 export function sendCommand(
   script: GuestScript,
   count: number,
   cdb: readonly number[],
-  data: { readonly out?: Uint8Array; readonly inBytes?: number } = {},
+  data: {
+    readonly lun?: readonly number[];
+    readonly out?: Uint8Array;
+    readonly inBytes?: number;
+  } = {},
 ): void {
   const { request, response, data: buffer } = requestPlace(count);
   const header = new Uint8Array(51);
-  header.set([1, 0, 0, 0]);
+  header.set(data.lun ?? [1, 0, 0, 0]);
   header[8] = count;
   header.set(cdb, 19);
   script.place(request, header);
@@ -206,11 +237,14 @@ export function sendCommand(
   }
   parts.push({ address: response, length: 108, write: true });
   if (data.inBytes !== undefined) {
-    // Two pieces, so that the scatter list is one.
-    parts.push({ address: buffer, length: 100, write: true });
-    parts.push({ address: buffer + 512, length: data.inBytes - 100, write: true });
+    // Two pieces when it is long, so that the scatter list is one.
+    const first = Math.min(data.inBytes, 100);
+    parts.push({ address: buffer, length: first, write: true });
+    if (data.inBytes > first) {
+      parts.push({ address: buffer + 512, length: data.inBytes - first, write: true });
+    }
   }
-  const index = 4 * count % 8;
+  const index = 4 * count;
   placeChain(script, queuePlace(0, 2).descriptors, index, parts);
   offer(script, 0, 2, count, index);
 }

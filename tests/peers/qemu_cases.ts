@@ -118,10 +118,10 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     translated: "sometimes",
     length: [5, 12],
     operations: (turn) => [
-      [3, (p) => amo(p, p.translated, entry(AMOS, turn))],
-      [2, (p) => amo(p, p.translated)],
-      [3, (p) => reservation(p, p.translated)],
-      [1, (p) => access(p, p.translated)],
+      [3, (p) => amo(p, isTranslated(p), entry(AMOS, turn))],
+      [2, (p) => amo(p, isTranslated(p))],
+      [3, (p) => reservation(p, isTranslated(p))],
+      [1, (p) => access(p, isTranslated(p))],
       [1, (p) => compute(p)],
     ],
   },
@@ -143,12 +143,11 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     translated: true,
     length: [6, 14],
     operations: () => [
-      [2, modifyPrivilege],
-      [6, (p) => access(p, true)],
-      [2, (p) => amo(p, true)],
-      [1, (p) => reservation(p, true)],
+      [6, modified((p) => access(p, true))],
+      [2, modified((p) => amo(p, true))],
+      [1, modified((p) => reservation(p, true))],
       [1, editTables],
-      [1, (p) => csrAccess(p)],
+      [1, (p) => compute(p)],
     ],
   },
   csrs: {
@@ -171,7 +170,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
       [4, goSomewhere],
       [4, system],
       [2, (p) => csrAccess(p)],
-      [2, (p) => access(p, p.translated)],
+      [2, (p) => access(p, isTranslated(p))],
       [1, randomWord],
       [1, (p) => compute(p)],
     ],
@@ -209,6 +208,19 @@ const FAMILIES: Readonly<Record<string, Family>> = {
 
 const FAMILY_NAMES = Object.keys(FAMILIES);
 
+/** An access of machine mode with the privilege of another: MPP is set each time, because a trap in between changes it. */
+function modified(operation: Operation): Operation {
+  return (p) => {
+    modifyPrivilege(p);
+    operation(p);
+  };
+}
+
+/** Whether addresses of the present mode go through the page tables. */
+function isTranslated(p: Program): boolean {
+  return p.translated && p.mode !== MACHINE;
+}
+
 /** To a mode that can be reached from here: lower or the same. */
 function goSomewhere(p: Program): void {
   if (p.mode === USER || p.fetchFaults) return system(p);
@@ -233,7 +245,8 @@ export function generateCase(seed: number, number: number): Case {
     : 2 * random.below(64);
   const p = new Program(random, codeOffset, mode, translated);
   const status = initialStatus(random, mode);
-  p.timeoutWait = (status >> 21n & 1n) === 1n;
+  p.holes = random.oneIn(3);
+  p.waitIsRefused = mode === USER || mode === SUPERVISOR && (status >> 21n & 1n) === 1n;
   const registers = initialRegisters(p);
   if (translated) initialTables(p);
 
@@ -281,12 +294,12 @@ function initialRegisters(p: Program): bigint[] {
 function initialTables(p: Program): void {
   const { random } = p;
   for (let window = 0; window < WINDOWS; window++) {
-    p.patches.push([LEVEL_0B + 8 * window, windowEntry(random)]);
+    p.patches.push([LEVEL_0B + 8 * window, windowEntry(p)]);
   }
   for (let page = 1; page <= SUPERPAGES; page++) {
-    p.patches.push([LEVEL_1B + 8 * page, largeEntry(random, 1)]);
+    p.patches.push([LEVEL_1B + 8 * page, largeEntry(p, 1)]);
   }
-  for (let page = 5; page <= 7; page++) p.patches.push([ROOT + 8 * page, largeEntry(random, 2)]);
+  for (let page = 5; page <= 7; page++) p.patches.push([ROOT + 8 * page, largeEntry(p, 2)]);
   const user = random.oneIn(2) ? PTE.U : 0n;
   for (let page = 0; page < DATA_PAGES; page++) {
     const at = DATA + page * PAGE_BYTES;

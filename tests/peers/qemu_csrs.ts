@@ -18,6 +18,8 @@ export interface CsrRule {
   readonly name: string;
   /** Operand for a change; undefined: any value is as good as any other on both machines. */
   readonly operand?: (random: Random, change: Change) => bigint;
+  /** Whether only whole values are written: setting or clearing bits could make a value that is not legal. */
+  readonly whole?: true;
   /** The harness needs the register: a write is followed at once by one that puts the old value back. */
   readonly restore?: true;
   /** Bits of a read value that are compared; the others are cleared in the guest right after the read. */
@@ -71,6 +73,7 @@ function causeOperand(random: Random): bigint {
 const vectorOperand = (random: Random): bigint =>
   (random.bits64() & ~0xffn) | BigInt(random.below(2));
 
+const EVEN_ADDRESS = "Defect of QEMU 7.2, see the differences: the lowest bit is kept";
 const COUNTERS_NOT_COMPARED =
   "Priv. 3.1.10: mcycle counts clock cycles, minstret is affected by what else retires, mtime by real time";
 const HPM_NOT_COMPARED =
@@ -95,14 +98,15 @@ export const CSR_RULES: readonly CsrRule[] = [
   { csr: CSR.stvec, name: "stvec", operand: vectorOperand, restore: true },
   { csr: CSR.scounteren, name: "scounteren", operand: bits(7n), because: HPM_NOT_COMPARED },
   { csr: CSR.sscratch, name: "sscratch" },
-  { csr: CSR.sepc, name: "sepc" },
-  { csr: CSR.scause, name: "scause", operand: causeOperand, because: WLRL_CAUSE },
+  { csr: CSR.sepc, name: "sepc", operand: bits(~1n), because: EVEN_ADDRESS },
+  { csr: CSR.scause, name: "scause", operand: causeOperand, whole: true, because: WLRL_CAUSE },
   { csr: CSR.stval, name: "stval" },
   { csr: CSR.sip, name: "sip", operand: bits(MIE.supervisor), because: OPTIONAL_INTERRUPTS },
   {
     csr: CSR.satp,
     name: "satp",
     operand: satpOperand,
+    whole: true,
     because:
       "Priv. 12.1.11: the number of ASID bits is unspecified and may be zero; modes 9 and 10 are optional",
   },
@@ -125,8 +129,8 @@ export const CSR_RULES: readonly CsrRule[] = [
   { csr: CSR.mtvec, name: "mtvec", operand: vectorOperand, restore: true },
   { csr: CSR.mcounteren, name: "mcounteren", operand: bits(7n), because: HPM_NOT_COMPARED },
   { csr: CSR.mscratch, name: "mscratch", restore: true },
-  { csr: CSR.mepc, name: "mepc" },
-  { csr: CSR.mcause, name: "mcause", operand: causeOperand, because: WLRL_CAUSE },
+  { csr: CSR.mepc, name: "mepc", operand: bits(~1n), because: EVEN_ADDRESS },
+  { csr: CSR.mcause, name: "mcause", operand: causeOperand, whole: true, because: WLRL_CAUSE },
   { csr: CSR.mtval, name: "mtval" },
   { csr: CSR.mip, name: "mip", operand: bits(MIE.supervisor), because: OPTIONAL_INTERRUPTS },
   { csr: CSR.mhartid, name: "mhartid" },

@@ -41,6 +41,9 @@ export const MSIP = 0x200_0000, MTIMECMP = 0x200_4000;
 
 const MSTATUS_TSR = 1 << 22;
 
+/** Exception code of a breakpoint. */
+const BREAKPOINT = 3;
+
 /** Entries of a vector table. */
 const SLOTS = 16;
 
@@ -214,6 +217,7 @@ function trapHandler(a: Assembler): void {
   a.i("sltiu", t1, t1, SUPERVISOR_VECTOR_EBREAK - SUPERVISOR_VECTOR + 4 * SLOTS);
   a.branch("bne", t1, zero, "relayed");
 
+  forgetBreakpointAddress(a, CSR.mtval, "breakpoint");
   a.jal(a4, "skip");
   a.csr("csrrw", zero, CSR.mepc, a1);
   a.jal(zero, "resume");
@@ -223,12 +227,14 @@ function trapHandler(a: Assembler): void {
   a.jal(zero, "resume");
 
   a.label("relayed");
+  a.csr("csrrw", zero, CSR.mtval, zero);
   a.csr("csrrs", a0, CSR.scause, zero);
   a.csr("csrrs", a1, CSR.sepc, zero);
   a.branch("bge", a0, zero, "relayedException");
   disableInterrupt(a);
   a.jal(zero, "relayedReturn");
   a.label("relayedException");
+  forgetBreakpointAddress(a, CSR.stval, "relayedBreakpoint");
   a.jal(a4, "skip");
   a.csr("csrrw", zero, CSR.sepc, a1);
   a.label("relayedReturn");
@@ -263,6 +269,14 @@ function trapHandler(a: Assembler): void {
   a.i("addi", a1, a1, 2);
   a.label("skipped");
   a.i("jalr", zero, a4, 0);
+}
+
+/** Clears the address of an `ebreak`, whose cause is in `a0`: see the differences. */
+function forgetBreakpointAddress(a: Assembler, csr: number, label: string): void {
+  a.i("addi", t0, zero, BREAKPOINT);
+  a.branch("bne", a0, t0, label);
+  a.csr("csrrw", zero, csr, zero);
+  a.label(label);
 }
 
 /** Takes the enable bit of the interrupt whose cause is in `a0`: it stays pending and is not taken again. */

@@ -81,7 +81,7 @@ function emit(p: Program, word: number): void {
 /** An address that `size` bytes are accessed at: mostly in data, often at the edge of a page, sometimes misaligned. */
 export function address(p: Program, size: number, translated: boolean, mayMisalign = true): bigint {
   const { random } = p;
-  const misaligned = mayMisalign && random.oneIn(4);
+  const misaligned = mayMisalign && !p.holes && random.oneIn(4);
   const inPages = (pages: number): bigint => {
     const near = random.oneIn(2) ? random.between(1, Math.max(1, pages - 1)) * PAGE_BYTES : -1;
     let offset = near < 0
@@ -92,8 +92,8 @@ export function address(p: Program, size: number, translated: boolean, mayMisali
   };
   const physical: readonly (readonly [number, () => bigint])[] = [
     [24, () => BigInt(DATA) + inPages(DATA_PAGES)],
-    [1, () => WINDOW + BigInt(random.below(4096) * 8)],
-    [1, () => BigInt(RAM_BASE + RAM_BYTES) + BigInt(random.between(0, 4) * 8)],
+    [p.holes ? 1 : 0, () => 2n * WINDOW + BigInt(random.below(4096) * 8)],
+    [p.holes ? 1 : 0, () => BigInt(RAM_BASE + RAM_BYTES) + BigInt(random.between(0, 4) * 8)],
   ];
   const virtual: readonly (readonly [number, () => bigint])[] = [
     [24, () => WINDOW + inPages(WINDOWS)],
@@ -168,6 +168,7 @@ export const AMOS: readonly Encoding[] = ATOMIC;
 
 /** One AMO. */
 export function amo(p: Program, translated: boolean, encoding = p.random.pick(ATOMIC)): void {
+  if (p.holes) return access(p, translated);
   const at = p.base(address(p, encoding.size ?? 8, translated), 0, 0, 1, WRITABLE).register;
   atomic(p, encoding.name, p.destination(), at, p.anyRegister());
 }
@@ -186,6 +187,7 @@ export function reservation(p: Program, translated: boolean): void {
   const target = address(p, 8, translated, random.oneIn(8));
   const register = p.scratch();
   p.set(register, target);
+  if (p.holes || target % BigInt(size) !== 0n) return atomic(p, `lr.${suffix}`, 0, register, 0);
   // The registers that hold the addresses must survive until the SC.
   const aside = (): Register => {
     const rd = p.destination();

@@ -15,7 +15,7 @@ const PROCESSOR = [
   ...["f", "d", "h", "zba", "zbb", "zbc", "zbs", "sstc", "debug", "pmp"].map((name) =>
     `${name}=off`
   ),
-  "pmu-num=0",
+  "pmu-num=0,x-smaia=on,x-ssaia=on",
 ].join(",");
 
 /** A run that did not come to its end; `casesLeft` counts the one that it stopped in and those behind it. */
@@ -69,10 +69,11 @@ export async function runOnPeer(
     const { success, stderr } = await child.output();
     clearTimeout(timer);
     if (!success) {
-      throw new Error(
-        `${QEMU} did not power off within ${timeoutMilliseconds} ms: ${
-          new TextDecoder().decode(stderr)
-        }`,
+      const left = await readPart(path, VARIABLES + VARIABLE.remaining - RAM_BASE, 8);
+      throw new UnfinishedRun(
+        QEMU,
+        Number(new DataView(left.buffer).getBigUint64(0, true)),
+        new TextDecoder().decode(stderr).trim(),
       );
     }
     return await readPart(path, image.results - RAM_BASE, length);

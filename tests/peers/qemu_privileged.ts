@@ -27,17 +27,17 @@ import {
 import { MACHINE, type Mode, type Program, SUPERVISOR, USER } from "./qemu_program.ts";
 import type { Random } from "./qemu_random.ts";
 
-const CHANGES: readonly (readonly [Change, string])[] = [
+const CHANGES = [
   ["write", "csrrw"],
   ["set", "csrrs"],
   ["clear", "csrrc"],
-];
+] as const satisfies readonly (readonly [Change, string])[];
 
 /** An access to a CSR that has a rule. */
 export function csrAccess(p: Program, rule: CsrRule = p.random.pick(CSR_RULES)): void {
   const { random } = p;
   if (rule.restore !== undefined && !p.fetchFaults && !random.oneIn(3)) return exchange(p, rule);
-  const [change, name] = random.pick(CHANGES);
+  const [change, name] = rule.whole ? CHANGES[0] : random.pick(CHANGES);
   const rd = p.destination();
   if (random.oneIn(3) || rule.restore !== undefined) {
     // A read: set or clear nothing.
@@ -133,7 +133,7 @@ export function system(p: Program): void {
     [1, () => p.mode === USER && fixed(p, random.pick(["mret", "sret"]))],
     [1, () => p.mode === SUPERVISOR && fixed(p, "mret")],
     // Never where it could wait: machine mode has its own generator below.
-    [1, () => (p.mode === USER || p.mode === SUPERVISOR && p.timeoutWait) && fixed(p, "wfi")],
+    [1, () => p.waitIsRefused && fixed(p, "wfi")],
   ])();
 }
 
@@ -157,7 +157,7 @@ export function enter(p: Program, mode: Mode): void {
   const status = p.scratch(target);
   const start = p.offset + p.code.length;
   const emit = (code: Assembler, length: number) =>
-    emitReturn(code, target, status, byMachine, mode, BigInt(p.baseOf(mode) + start + length));
+    emitReturn(code, target, status, p.mode, byMachine, mode, BigInt(p.baseOf(mode) + start + length));
   // The address of what follows has a constant whose length depends on it: the first that fits, padded in front.
   for (let length = 0;; length += 2) {
     const trial = new Assembler();
@@ -176,10 +176,16 @@ function emitReturn(
   code: Assembler,
   target: Register,
   status: Register,
+  from: Mode,
   byMachine: boolean,
   mode: Mode,
   address: bigint,
 ): void {
+  if (from === MACHINE) {
+    // See PEER_DEFECTS: QEMU 7.2 keeps MPRV.
+    code.li(status, 0x2_0000n);
+    code.csr("csrrc", 0, CSR.mstatus, status);
+  }
   code.li(target, address);
   code.csr("csrrw", 0, byMachine ? CSR.mepc : CSR.sepc, target);
   const register = byMachine ? CSR.mstatus : CSR.sstatus;
@@ -191,12 +197,12 @@ function emitReturn(
 }
 
 /** A page-table entry for a window: any permissions, mostly valid, to data or to nowhere. */
-export function windowEntry(random: Random): bigint {
+export function windowEntry({ random, holes }: Program): bigint {
   const target = random.weighted<number>([
     [12, DATA + random.below(DATA_PAGES) * PAGE_BYTES],
     [1, CODE],
     [1, ROOT],
-    [1, RAM_BASE + RAM_BYTES],
+    [holes ? 2 : 0, RAM_BASE + RAM_BYTES],
   ]);
   // Stores to code and tables have generators of their own, with the fences that they need.
   const writable = target >= DATA && target < RAM_BASE + RAM_BYTES;
@@ -215,12 +221,12 @@ function entryBits(random: Random): bigint {
 }
 
 /** An entry for a superpage (level 1) or gigapage (level 2): onto RAM, aligned or not, a table, or nothing. */
-export function largeEntry(random: Random, level: 1 | 2): bigint {
+export function largeEntry({ random, holes }: Program, level: 1 | 2): bigint {
   const bits = entryBits(random);
   const target = random.weighted<number>([
     [6, RAM_BASE],
     [1, RAM_BASE + (random.between(1, 511) << 12)],
-    [1, RAM_BASE + RAM_BYTES],
+    [holes ? 2 : 0, RAM_BASE + RAM_BYTES],
     [1, level === 1 ? LEVEL_0B : LEVEL_1B],
   ]);
   return pageTableEntry(target, bits);
@@ -230,9 +236,9 @@ export function largeEntry(random: Random, level: 1 | 2): bigint {
 export function editTables(p: Program): void {
   const { random } = p;
   const [at, entry] = random.weighted<() => [number, bigint]>([
-    [6, () => [LEVEL_0B + 8 * random.below(WINDOWS), windowEntry(random)]],
-    [2, () => [LEVEL_1B + 8 * random.between(1, SUPERPAGES), largeEntry(random, 1)]],
-    [1, () => [ROOT + 8 * random.between(5, 7), largeEntry(random, 2)]],
+    [6, () => [LEVEL_0B + 8 * random.below(WINDOWS), windowEntry(p)]],
+    [2, () => [LEVEL_1B + 8 * random.between(1, SUPERPAGES), largeEntry(p, 1)]],
+    [1, () => [ROOT + 8 * random.between(5, 7), largeEntry(p, 2)]],
   ])();
   const pointer = p.constant(BigInt(at));
   const value = p.constant(entry, pointer);

@@ -27,8 +27,13 @@ export class Program {
   mode: Mode;
   /** Doublewords of memory that the case needs, by physical address. */
   readonly patches: [number, bigint][] = [];
-  /** Whether WFI is refused in supervisor mode (mstatus.TW). */
-  timeoutWait = false;
+  /** Whether WFI can only trap: user mode, or mstatus.TW, and nothing in the case changes that. */
+  waitIsRefused = false;
+  /**
+   * Whether accesses may go to addresses where nothing is. Such a case has neither AMOs nor misaligned accesses: see
+   * the differences.
+   */
+  holes = false;
   /** Whether a part of the code may not be executed: no sequence may then rely on its second half. */
   fetchFaults = false;
   #labels = 0;

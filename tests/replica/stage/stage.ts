@@ -276,6 +276,7 @@ export class Stage implements AsyncDisposable {
     });
     promoted.catch(() => {});
     this.#cleanups.push(() => home?.leave());
+    this.#cleanups.push(() => mortal.die());
     return {
       backup,
       notes,
