@@ -30,6 +30,7 @@ export { Machine, type MachineParts, type PowerState } from "./lib/board/machine
 export type {
   BootState,
   MachineState,
+  MemoryPiece,
   OutstandingState,
   TaskManagementState,
 } from "./lib/board/machine_state.ts";
@@ -43,8 +44,8 @@ export type {
   OperationRequest,
   SectorRange,
 } from "./lib/board/operation.ts";
-export type { Coherence } from "./lib/cpu/coherence.ts";
-export { GuestMemory } from "./lib/cpu/memory.ts";
+
+export { type Coherence, GuestMemory } from "./lib/cpu/memory.ts";
 export { DivergenceError } from "./lib/epoch/divergence.ts";
 export type { DeviceBacks, Performed } from "./lib/epoch/host.ts";
 export type { EpochPolicy } from "./lib/epoch/policy.ts";

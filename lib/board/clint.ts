@@ -63,7 +63,7 @@ export class Timer implements BusDevice {
   readonly #fields: Fields<typeof timerFields>;
   readonly #host: ClintHost;
 
-  /** Places the fields, with a comparator that time never reaches. */
+  /** Places the fields, as at power-on. */
   constructor(allocator: FieldAllocator, host: ClintHost) {
     this.#fields = allocator.place("timer", timerFields);
     this.#host = host;
@@ -109,11 +109,10 @@ export class Timer implements BusDevice {
     this.drive();
   }
 
-  /** Back to the state of power-on: a comparator that time never reaches. */
+  /** Back to the state of power-on: like QEMU's, a comparator of 0, which time has reached. */
   reset(): void {
-    this.#fields.values.compareLow = 0xffff_ffff;
-    this.#fields.values.compareHigh = 0xffff_ffff;
-    this.#fields.values.pending = 0;
+    this.#fields.clear();
+    this.#fields.values.pending = 1;
     this.drive();
   }
 

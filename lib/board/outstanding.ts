@@ -18,8 +18,9 @@ const fields = {
 /** What a front keeps about an operation; its number is given at issue. */
 export type Bookkeeping = Omit<OutstandingState, "operation">;
 
-/** Payload bytes that an operation holds while it is outstanding. */
-export function payloadBytes(request: OperationRequest): number {
+/** Bytes that an operation holds somewhere while it is outstanding: what it writes, or will have read. */
+function bytesInFlight(request: OperationRequest): number {
+  if (request.kind === "disk-read") return request.sectors * 512;
   return "data" in request ? request.data.length : 0;
 }
 
@@ -119,11 +120,11 @@ export class OutstandingOperations {
     return count;
   }
 
-  /** Payload bytes of the outstanding operations of a device. */
-  payloadOf(slot: number): number {
+  /** Bytes of data of the outstanding operations of a device. */
+  bytesOf(slot: number): number {
     let bytes = 0;
     for (const { state, operation } of this.#entries.values()) {
-      if (state.slot === slot) bytes += payloadBytes(operation.request);
+      if (state.slot === slot) bytes += bytesInFlight(operation.request);
     }
     return bytes;
   }

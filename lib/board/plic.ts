@@ -2,9 +2,8 @@
  * PLIC (RISC-V PLIC specification 1.0.0) with 96 level-triggered sources and 7 priorities; context 0 is
  * M mode of hart 0, context 1 its S mode.
  *
- * A source is pending while its line is high and it is not claimed: a line that falls before the claim
- * takes its request back, as on QEMU, so nobody is interrupted for nothing; a line still high at
- * completion is pending again, as the specification asks of a level gateway.
+ * A line that rises makes its source pending until it is claimed, also when it falls before that; one
+ * that is high at completion is pending again (specification, "Interrupt Gateways").
  */
 import type { BusDevice } from "./bus.ts";
 import type { FieldAllocator, FieldArray, Fields } from "./fields.ts";
@@ -18,6 +17,7 @@ const priorityMask = 7;
 const fields = {
   priority: ["byte", interruptSources + 1],
   line: ["word", words],
+  pending: ["word", words],
   claimed: ["word", words],
   enableMachine: ["word", words],
   enableSupervisor: ["word", words],
@@ -57,24 +57,27 @@ export class Plic implements BusDevice {
 
   /** A device's interrupt line. */
   setLine(source: number, level: boolean): void {
-    const { line } = this.#fields.values;
+    const { line, pending, claimed } = this.#fields.values;
     const word = source >>> 5;
     const bit = 1 << (source & 31);
     const before = line.get(word);
     const after = (level ? before | bit : before & ~bit) >>> 0;
     if (after === before) return;
     line.set(word, after);
+    // While a source is claimed its gateway passes nothing on.
+    if (!level || (claimed.get(word) & bit) !== 0) return;
+    pending.set(word, (pending.get(word) | bit) >>> 0);
     this.drive();
   }
 
   load(offset: number): number {
-    const { priority, threshold } = this.#fields.values;
+    const { priority, pending, threshold } = this.#fields.values;
     if (offset < layout.pending) {
       return offset >>> 2 <= interruptSources ? priority.get(offset >>> 2) : 0;
     }
     if (offset < layout.enable) {
       const word = (offset - layout.pending) >>> 2;
-      return word < words ? this.#pending(word) : 0;
+      return word < words ? pending.get(word) : 0;
     }
     if (offset < layout.context) {
       const context = Math.floor((offset - layout.enable) / layout.enableStride);
@@ -111,11 +114,15 @@ export class Plic implements BusDevice {
     this.drive();
   }
 
-  /** Back to the state of power-on. Lines keep the level that their devices drive. */
+  /** Back to the state of power-on, in which sources are pending whose lines are high. */
   reset(): void {
-    const lines = Array.from({ length: words }, (_, word) => this.#fields.values.line.get(word));
+    const { line, pending } = this.#fields.values;
+    const lines = Array.from({ length: words }, (_, word) => line.get(word));
     this.#fields.clear();
-    lines.forEach((line, word) => this.#fields.values.line.set(word, line));
+    lines.forEach((level, word) => {
+      line.set(word, level);
+      pending.set(word, level);
+    });
     this.drive();
   }
 
@@ -124,18 +131,13 @@ export class Plic implements BusDevice {
     contextBits.forEach((bit, context) => this.#setInterrupt(bit, this.#best(context) !== 0));
   }
 
-  #pending(word: number): number {
-    const { line, claimed } = this.#fields.values;
-    return (line.get(word) & ~claimed.get(word)) >>> 0;
-  }
-
   /** The source that a claim would give: highest priority, then lowest number; 0 for none. */
   #best(context: number): number {
-    const { priority, threshold } = this.#fields.values;
+    const { priority, pending, threshold } = this.#fields.values;
     let best = 0;
     let bestPriority = threshold.get(context);
     for (let word = 0; word < words; word++) {
-      let candidates = this.#pending(word) & this.#enables[context]!.get(word);
+      let candidates = pending.get(word) & this.#enables[context]!.get(word);
       while (candidates !== 0) {
         const bit = 31 - Math.clz32(candidates & -candidates);
         candidates &= candidates - 1;
@@ -150,11 +152,13 @@ export class Plic implements BusDevice {
   }
 
   #claim(context: number): number {
-    const { claimed } = this.#fields.values;
+    const { pending, claimed } = this.#fields.values;
     const source = this.#best(context);
     if (source !== 0) {
       const word = source >>> 5;
-      claimed.set(word, (claimed.get(word) | 1 << (source & 31)) >>> 0);
+      const bit = 1 << (source & 31);
+      pending.set(word, (pending.get(word) & ~bit) >>> 0);
+      claimed.set(word, (claimed.get(word) | bit) >>> 0);
       this.drive();
     }
     return source;
@@ -166,7 +170,9 @@ export class Plic implements BusDevice {
     const word = source >>> 5;
     const bit = 1 << (source & 31);
     if ((this.#enables[context]!.get(word) & bit) === 0) return;
-    const { claimed } = this.#fields.values;
+    const { line, pending, claimed } = this.#fields.values;
+    if ((claimed.get(word) & bit) === 0) return;
     claimed.set(word, (claimed.get(word) & ~bit) >>> 0);
+    pending.set(word, (pending.get(word) | (line.get(word) & bit)) >>> 0);
   }
 }

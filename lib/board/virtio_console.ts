@@ -18,7 +18,7 @@ const fields = {
 
 const queues = { receive: 0, transmit: 1 } as const;
 
-/** Most payload bytes outstanding; further buffers stay in the queue. */
+/** Most bytes of data in flight; further buffers stay in the queue. */
 const outstandingBytes = 2 ** 20;
 
 /** Most bytes of one buffer. */
@@ -77,7 +77,7 @@ export class VirtioConsole implements VirtioDevice {
     const { values } = this.#fields;
     const { outstanding, memory, slot } = this.#transport;
     values.deferred = 0;
-    let bytes = outstanding.payloadOf(slot);
+    let bytes = outstanding.bytesOf(slot);
     for (;;) {
       if (bytes >= outstandingBytes) {
         values.deferred = 1;

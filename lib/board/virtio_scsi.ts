@@ -37,7 +37,7 @@ const fields = {
 /** Queue numbers. */
 const queues = { control: 0, events: 1, requests: 2 } as const;
 
-/** Most payload bytes outstanding; further requests stay in the queue. */
+/** Most bytes of data in flight; further requests stay in the queue. */
 const outstandingBytes = 16 * 2 ** 20;
 
 const defaultSenseSize = 96;
@@ -216,7 +216,7 @@ export class VirtioScsi implements VirtioDevice {
     const { outstanding, slot } = this.#transport;
     this.#fields.values.deferred = 0;
     for (;;) {
-      if (outstanding.payloadOf(slot) >= outstandingBytes) {
+      if (outstanding.bytesOf(slot) >= outstandingBytes) {
         this.#fields.values.deferred = 1;
         return;
       }

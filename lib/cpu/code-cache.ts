@@ -10,13 +10,13 @@ import {
   RECORD_BYTES,
 } from "./layout.ts";
 import type { GuestMemory } from "./memory.ts";
-import { PSEUDO } from "./operations.ts";
-import { crossesPage, RECORD_BYTES_PER_BYTE, RecordWriter } from "./record.ts";
+import { LONGEST_OPERATION_BYTES, PSEUDO } from "./operations.ts";
+import { crossesPage, place, type Placed, RECORD_BYTES_PER_BYTE, RecordWriter } from "./record.ts";
 import type { Tlb } from "./tlb.ts";
 
 const NONE = -1;
-/** A store changes instructions that begin up to this many bytes before it. */
-const REACH_BACK = 2;
+/** A store changes operations that begin up to this many bytes before it. */
+const REACH_BACK = LONGEST_OPERATION_BYTES - 1;
 
 /** The decoded pages of a hart. */
 export class CodeCache {
@@ -61,12 +61,28 @@ export class CodeCache {
 
   /** Fills in the record at `at`. */
   decode(at: number): void {
-    const place = Math.floor((at - CODE_POOL) / CODE_PAGE_BYTES);
-    const pageOffset = (at - baseOf(place)) / RECORD_BYTES_PER_BYTE;
-    const half = (RAM + this.#pageAt[place]! * PAGE_BYTES + pageOffset) >> 1;
+    const pool = Math.floor((at - CODE_POOL) / CODE_PAGE_BYTES);
+    const page = RAM + this.#pageAt[pool]! * PAGE_BYTES;
+    const pageOffset = (at - baseOf(pool)) / RECORD_BYTES_PER_BYTE;
+    const first = this.#placed(page, pageOffset);
+    if (first === undefined) {
+      this.#records.pseudo(at, PSEUDO.crossing);
+      return;
+    }
+    this.#records.write(
+      at,
+      first,
+      (last) => this.#placed(page, last.pageOffset + last.part.length),
+    );
+  }
+
+  /** The instruction at an offset of a page, unless it does not end there. */
+  #placed(page: number, pageOffset: number): Placed | undefined {
+    if (pageOffset >= PAGE_BYTES) return undefined;
+    const half = (page + pageOffset) >> 1;
     const low = this.#halves[half]!;
-    if (crossesPage(low, pageOffset)) this.#records.pseudo(at, PSEUDO.crossing);
-    else this.#records.instruction(at, low | this.#halves[half + 1]! << 16, pageOffset);
+    if (crossesPage(low, pageOffset)) return undefined;
+    return place(low | this.#halves[half + 1]! << 16, pageOffset);
   }
 
   /** The first halfword of the instruction whose record is at `at`. */

@@ -23,6 +23,13 @@ export class CacheCoherence implements Coherence {
   }
 
   written(offset: number, length: number, flags: number): void {
+    this.stored(offset, length, flags);
+    // An operation that is under way may have been decoded from these bytes.
+    this.#budget.attend();
+  }
+
+  /** The hart itself is about to store to a page with these flags. */
+  stored(offset: number, length: number, flags: number): void {
     if ((flags & PAGE_CODE) !== 0) this.#code.invalidate(offset, length);
     if ((flags & PAGE_TABLE) !== 0) {
       this.#tlb.flushTranslated();
@@ -39,7 +46,9 @@ export class CacheCoherence implements Coherence {
   markedByWalker(offset: number): void {
     const page = Math.floor(offset / PAGE_BYTES);
     this.#memory.markWritten(page);
-    if ((this.#memory.pageFlags[page]! & PAGE_CODE) !== 0) this.#code.invalidate(offset, 8);
+    if ((this.#memory.pageFlags[page]! & PAGE_CODE) === 0) return;
+    this.#code.invalidate(offset, 8);
+    this.#budget.attend();
   }
 
   /** A TLB is about to rely on page-table entries in these RAM pages. */

@@ -125,6 +125,9 @@ export class Hart {
    * in a bus callback, and when it begins to wait. `run(a)` and `run(b)` are `run(a + b)`, to the bit.
    */
   run(steps: number): number {
+    if (!Number.isSafeInteger(steps) || steps < 0) {
+      throw new RangeError(`Cannot run ${steps} steps: give a whole number from 0`);
+    }
     this.#running = true;
     let executed = 0;
     try {

@@ -38,7 +38,7 @@ import {
   TLB_ENTRY_BYTES,
 } from "./layout.ts";
 import { operations, PSEUDO } from "./operations.ts";
-import { pcOf, RecordEmission } from "./record-emission.ts";
+import { emitHandler, pcOf } from "./record-emission.ts";
 import type { Frame } from "./record-emission.ts";
 
 /** What the interpreter calls when it cannot go on by itself. See `slow-paths.ts`. */
@@ -88,6 +88,7 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
     target: builder.local("i64"),
     address: builder.local("i64"),
     host: builder.local("i32"),
+    result: builder.local("i64"),
     outcome: builder.local("i32"),
     dispatch: new Label(),
     lookup: new Label(),
@@ -98,9 +99,7 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
   handlers[PSEUDO.undecoded] = undecoded(frame, decode);
   handlers[PSEUDO.pageEnd] = pageEnd(frame);
   handlers[PSEUDO.crossing] = crossingHandler(frame, crossing);
-  for (const operation of operations) {
-    handlers.push(new RecordEmission(frame, operation).handler());
-  }
+  for (const operation of operations) handlers.push(emitHandler(frame, operation));
   module.addFunction(builder, interpreterBody(frame, handlers, fetch), "run");
   return module.encode();
 }

@@ -2,7 +2,8 @@
 import type { CsrOperation, Emission, SystemEvent, Width } from "../isa/emission.ts";
 import { br, brIf, call, type Code, i32, i64, type Label, type Local, when } from "../wasm/code.ts";
 import { READ_TLB, REMAINING, TLB_ENTRIES, TLB_ENTRY_BYTES, VALUE, WRITE_TLB } from "./layout.ts";
-import type { Operation } from "./operations.ts";
+import type { Operation, Part } from "./operations.ts";
+import type { Forward } from "./idioms.ts";
 import { RECORD, RECORD_BYTES_PER_BYTE } from "./record.ts";
 
 /** What all handlers of the interpreter share. */
@@ -21,6 +22,8 @@ export interface Frame {
   readonly target: Local;
   readonly address: Local;
   readonly host: Local;
+  /** The result of the part before. */
+  readonly result: Local;
   readonly outcome: Local;
   /** Executes the record at `record`. */
   readonly dispatch: Label;
@@ -70,60 +73,122 @@ export const FAILED = 1;
 const PAGE_MASK = -4096;
 const ENTRY_VALUE = 8;
 
-/** The address of the instruction at `record`. */
-export function pcOf(frame: Pick<Frame, "record" | "pcBase">): Code {
-  return i64.add(frame.pcBase.get, i64.extend_u(i32.shr_u(frame.record.get, i32.const(3))));
+/** The address of the instruction whose record is so many bytes after `record`. */
+export function pcOf({ record, pcBase }: Pick<Frame, "record" | "pcBase">, after = 0): Code {
+  const pc = i64.add(pcBase.get, i64.extend_u(i32.shr_u(record.get, i32.const(3))));
+  return after === 0 ? pc : i64.add(pc, i64.const(after / RECORD_BYTES_PER_BYTE));
 }
 
-/** Emits the handler of one operation. */
-export class RecordEmission implements Emission {
+/** The handler of an operation: what its parts mean, then on to the next record. */
+export function emitHandler(frame: Frame, { parts, forwards }: Operation): Code {
+  const code: Code[] = [];
+  let after = 0;
+  let temporaries = 0;
+  parts.forEach((part, index) => {
+    const last = index === parts.length - 1;
+    const place: Place = {
+      after,
+      last,
+      forwarded: forwards[index - 1] ?? "none",
+      keepsResult: (forwards[index] ?? "none") !== "none",
+    };
+    const emission = new RecordEmission(frame, part, place, temporaries);
+    code.push(emission.emit());
+    temporaries = emission.temporaries;
+    after += part.length * RECORD_BYTES_PER_BYTE;
+    if (!last) code.push(nextStep(frame, after));
+  });
+  return code;
+}
+
+/** Charges the step of the next part, or goes to where it will be seen that there is none left. */
+function nextStep(frame: Frame, after: number): Code {
+  const { remaining } = frame;
+  return [
+    when(i32.eqz(remaining.get), proceed(frame, after)),
+    remaining.set(i32.sub(remaining.get, i32.const(1))),
+  ];
+}
+
+/** Goes on with the record that is so many bytes after this one. */
+function proceed({ record, dispatch }: Frame, after: number): Code {
+  return [record.set(i32.add(record.get, i32.const(after))), br(dispatch)];
+}
+
+/** Where in an operation a part stands. */
+interface Place {
+  /** Bytes from the operation's first record to the part's own. */
+  readonly after: number;
+  readonly last: boolean;
+  /** The operand that is the result of the part before. */
+  readonly forwarded: Forward;
+  /** The next part uses this one's result. */
+  readonly keepsResult: boolean;
+}
+
+/** Emits one part of an operation. */
+class RecordEmission implements Emission {
+  /** Number of the next free temporary. */
+  temporaries: number;
   readonly #frame: Frame;
-  readonly #operation: Operation;
+  readonly #part: Part;
+  readonly #place: Place;
   readonly #code: Code[] = [];
-  #temporaries = 0;
   #ended = false;
   #mayRedirect = false;
 
-  constructor(frame: Frame, operation: Operation) {
+  constructor(frame: Frame, part: Part, place: Place, temporaries: number) {
     this.#frame = frame;
-    this.#operation = operation;
+    this.#part = part;
+    this.#place = place;
+    this.temporaries = temporaries;
   }
 
-  /** The code of the handler: the instruction's meaning, then on to the next record. */
-  handler(): Code {
-    this.#operation.instruction.meaning(this);
-    if (!this.#ended) this.#next();
+  emit(): Code {
+    this.#part.instruction.meaning(this);
+    if (this.#mayRedirect) {
+      const { enter, outcome } = this.#frame;
+      this.#code.push(brIf(enter, i32.eq(outcome.get, i32.const(REDIRECT))));
+    }
+    if (this.#place.last && !this.#ended) this.#code.push(this.#proceed());
     return this.#code;
   }
 
   get rs1(): Code {
-    return this.#register(RECORD.rs1);
+    return this.#place.forwarded === "rs1" ? this.#frame.result.get : this.#register(RECORD.rs1);
   }
 
   get rs2(): Code {
-    return this.#register(RECORD.rs2);
+    return this.#place.forwarded === "rs2" ? this.#frame.result.get : this.#register(RECORD.rs2);
   }
 
   get imm(): Code {
-    return i64.load32_s(this.#frame.record.get, RECORD.imm);
+    return i64.load32_s(this.#frame.record.get, this.#place.after + RECORD.imm);
   }
 
   get pc(): Code {
-    return pcOf(this.#frame);
+    return pcOf(this.#frame, this.#place.after);
   }
 
   get link(): Code {
-    return i64.add(this.pc, i64.const(this.#operation.length));
+    const { after } = this.#place;
+    return pcOf(this.#frame, after + this.#part.length * RECORD_BYTES_PER_BYTE);
   }
 
   keep(value: Code): Code {
-    const local = this.#frame.temporary(this.#temporaries++);
+    const local = this.#frame.temporary(this.temporaries++);
     this.#code.push(local.set(value));
     return local.get;
   }
 
   rd(value: Code): void {
-    this.#code.push(i64.store(i32.load16_u(this.#frame.record.get, RECORD.rd), value));
+    const at = i32.load16_u(this.#frame.record.get, this.#place.after + RECORD.rd);
+    const { result } = this.#frame;
+    this.#code.push(
+      this.#place.keepsResult
+        ? [result.set(value), i64.store(at, result.get)]
+        : i64.store(at, value),
+    );
   }
 
   load(address: Code, width: Width, extend: "signed" | "unsigned"): Code {
@@ -132,17 +197,22 @@ export class RecordEmission implements Emission {
   }
 
   store(address: Code, width: Width, value: Code): void {
-    const slow = [
+    const { host, slow } = this.#frame;
+    const write = storeOf(width)(host.get, value);
+    const slowly: Code[] = [
       i64.store(i32.const(0), value, VALUE),
-      this.#call(this.#frame.slow.store, i32.const(width)),
+      this.#call(slow.store, i32.const(width)),
     ];
-    this.#locate(WRITE_TLB, width, address, slow);
-    this.#code.push(storeOf(width)(this.#frame.host.get, value));
+    // The store may have changed the instruction of the next part: its record must be looked at again.
+    if (!this.#place.last) {
+      slowly.push(host.set(this.#frame.outcome.get), write, this.#proceed());
+    }
+    this.#locate(WRITE_TLB, width, address, slowly);
+    this.#code.push(write);
   }
 
   branch(condition: Code): void {
     this.#code.push(when(condition, this.#relative()));
-    this.#next();
   }
 
   jump(): void {
@@ -243,23 +313,21 @@ export class RecordEmission implements Emission {
     ];
   }
 
-  #register(part: number): Code {
-    return i64.load(i32.load16_u(this.#frame.record.get, part));
+  #register(operand: number): Code {
+    return i64.load(i32.load16_u(this.#frame.record.get, this.#place.after + operand));
   }
 
   #relative(): Code {
     const { record, target, dispatch, lookup } = this.#frame;
-    return this.#operation.near
-      ? [record.set(i32.add(record.get, i32.load(record.get, RECORD.imm))), br(dispatch)]
-      : [target.set(i64.add(this.pc, this.imm)), br(lookup)];
+    const { after } = this.#place;
+    if (!this.#part.near) return [target.set(i64.add(this.pc, this.imm)), br(lookup)];
+    const way = i32.load(record.get, after + RECORD.imm);
+    const from = after === 0 ? record.get : i32.add(record.get, i32.const(after));
+    return [record.set(i32.add(from, way)), br(dispatch)];
   }
 
-  #next(): void {
-    const { record, dispatch, enter, outcome } = this.#frame;
-    if (this.#mayRedirect) this.#code.push(brIf(enter, i32.eq(outcome.get, i32.const(REDIRECT))));
-    const bytes = this.#operation.length * RECORD_BYTES_PER_BYTE;
-    this.#code.push(record.set(i32.add(record.get, i32.const(bytes))), br(dispatch));
-    this.#ended = true;
+  #proceed(): Code {
+    return proceed(this.#frame, this.#place.after + this.#part.length * RECORD_BYTES_PER_BYTE);
   }
 }
 

@@ -12,7 +12,9 @@
  */
 import { decode, type Decoded, lengthOf } from "../isa/decoder.ts";
 import { INTEGER_REGISTERS, PAGE_BYTES, RECORD_BYTES, ZERO_SINK } from "./layout.ts";
-import { isRelative, operationNumber } from "./operations.ts";
+import { isRelative, OperationSearch, type Part } from "./operations.ts";
+import type { Forward } from "./idioms.ts";
+import type { Format } from "../isa/instruction.ts";
 
 /** Offsets of the parts of a record. */
 export const RECORD = { operation: 0, rd: 2, rs1: 4, rs2: 6, imm: 8, bits: 12 } as const;
@@ -25,32 +27,93 @@ export class RecordWriter {
   readonly #halves: Uint16Array;
   readonly #words: Int32Array;
 
+  /** Writes into this memory. */
   constructor(memory: WebAssembly.Memory) {
     this.#halves = new Uint16Array(memory.buffer);
     this.#words = new Int32Array(memory.buffer);
   }
 
   /**
-   * Decodes an instruction into the record at `at`.
-   * @param word Its bits; only the lower half counts for a compressed one.
-   * @param pageOffset Where it starts in its page.
+   * Writes the record at `at` for the longest operation that instructions in a row make, beginning with
+   * `first`. Of the records after it only the operands are written: when one is entered, it is decoded.
+   * @param next Yields the instruction that follows one.
    */
-  instruction(at: number, word: number, pageOffset: number): void {
-    const decoded = decode(word);
-    const near = isNear(decoded, pageOffset);
-    const half = at >> 1;
-    this.#halves[half + 1] = decoded.rd === 0 ? ZERO_SINK : register(decoded.rd);
-    this.#halves[half + 2] = register(decoded.rs1);
-    this.#halves[half + 3] = register(decoded.rs2);
-    this.#words[(at >> 2) + 2] = near ? decoded.imm * RECORD_BYTES_PER_BYTE : decoded.imm;
-    this.#words[(at >> 2) + 3] = decoded.bits;
-    this.#halves[half] = operationNumber(decoded.instruction, decoded.length, near);
+  write(at: number, first: Placed, next: (placed: Placed) => Placed | undefined): void {
+    const search = new OperationSearch();
+    const row: Placed[] = [first];
+    let forward: Forward = "none";
+    for (let last = first; search.add(last.part, forward);) {
+      const following = next(last);
+      if (following === undefined) break;
+      forward = forwarded(last.decoded, following.decoded);
+      row.push(following);
+      last = following;
+    }
+    let place = at;
+    for (const { decoded, part } of row.slice(0, search.length)) {
+      this.#operands(place, decoded, part.near);
+      place += part.length * RECORD_BYTES_PER_BYTE;
+    }
+    this.#halves[at >> 1] = search.number;
   }
 
   /** Writes a record that is no instruction. */
   pseudo(at: number, operation: number): void {
     this.#halves[at >> 1] = operation;
   }
+
+  #operands(at: number, { rd, rs1, rs2, imm, bits }: Decoded, near: boolean): void {
+    const half = at >> 1;
+    this.#halves[half + 1] = rd === 0 ? ZERO_SINK : register(rd);
+    this.#halves[half + 2] = register(rs1);
+    this.#halves[half + 3] = register(rs2);
+    this.#words[(at >> 2) + 2] = near ? imm * RECORD_BYTES_PER_BYTE : imm;
+    this.#words[(at >> 2) + 3] = bits;
+  }
+}
+
+/** An instruction at its place in a page. */
+export interface Placed {
+  /** Bytes from the start of the page. */
+  readonly pageOffset: number;
+  readonly decoded: Decoded;
+  readonly part: Part;
+}
+
+/** Decodes the instruction that starts at this offset of its page. */
+export function place(word: number, pageOffset: number): Placed {
+  const decoded = decode(word);
+  const { instruction, length } = decoded;
+  return { pageOffset, decoded, part: { instruction, length, near: isNear(decoded, pageOffset) } };
+}
+
+const writesRegister: Readonly<Record<Format, boolean>> = {
+  R: true,
+  I: true,
+  U: true,
+  J: true,
+  shift: true,
+  csr: true,
+  S: false,
+  B: false,
+};
+const usesSecond: Readonly<Record<Format, boolean>> = {
+  ...writesRegister,
+  I: false,
+  U: false,
+  J: false,
+  shift: false,
+  csr: false,
+  S: true,
+  B: true,
+};
+
+/** Which operand of the second instruction is the first one's result. */
+function forwarded(first: Decoded, second: Decoded): Forward {
+  if (!writesRegister[first.instruction.format] || first.rd === 0) return "none";
+  const { format } = second.instruction;
+  if (format !== "U" && format !== "J" && second.rs1 === first.rd) return "rs1";
+  return usesSecond[format] && second.rs2 === first.rd ? "rs2" : "none";
 }
 
 const register = (n: number) => INTEGER_REGISTERS + 8 * n;

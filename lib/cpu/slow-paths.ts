@@ -24,7 +24,7 @@ import { ACCESS, type Access, type Mmu } from "./mmu.ts";
 import type { Modes } from "./modes.ts";
 import { PSEUDO } from "./operations.ts";
 import { CAUSE } from "./privilege.ts";
-import { RecordWriter } from "./record.ts";
+import { place, RecordWriter } from "./record.ts";
 import { DONE, FAILED, RELOAD } from "./record-emission.ts";
 import type { SystemInstructions } from "./system-instructions.ts";
 import type { Tlb } from "./tlb.ts";
@@ -185,7 +185,7 @@ export class SlowPaths implements InterpreterImports {
       return RELOAD;
     }
     const word = code.firstHalf(record) | this.#halves[(RAM + offset) >> 1]! << 16;
-    this.#records.instruction(CROSSING_RECORDS, word, PAGE_BYTES - 2);
+    this.#records.write(CROSSING_RECORDS, place(word, PAGE_BYTES - 2), () => undefined);
     this.#records.pseudo(CROSSING_RECORDS + 32, PSEUDO.pageEnd);
     return DONE;
   }
@@ -240,7 +240,7 @@ export class SlowPaths implements InterpreterImports {
     memory.markWritten(page);
     const flags = memory.pageFlags[page]!;
     if ((flags & (PAGE_CODE | PAGE_TABLE)) === 0) return true;
-    coherence.written(offset, width, flags);
+    coherence.stored(offset, width, flags);
     return false;
   }
 

@@ -280,14 +280,19 @@ export class Backup {
       term: header.term,
       ...(header.member === undefined ? {} : { memberId: header.member }),
       ...(stream.identity && !header.acknowledged ? { oneWay: stream.identity } : {}),
-    });
+    }, this.#options.note);
     await this.#claim.probe(false);
   }
 
   async #joined(replica: Replica): Promise<void> {
     const { header } = this.#intake;
     // The snapshot's records came after the lock was tried: the primary was alive then.
-    const sharing = await this.#claim?.probe(true);
+    let sharing = await this.#claim?.probe(true);
+    // Rule 8: before it says that it has joined, a backup must have found the lock held.
+    while (sharing === "undecided" && !this.#claim!.foundLockBusy && !this.#intake.over) {
+      await this.#options.loop.sleep(ASK_TICKS, this.#intake.arrival());
+      sharing = await this.#claim!.probe(true);
+    }
     if (sharing === "replica") {
       this.#replicaDisks = await ReplicaDisks.open(this.#options.disks, header!);
       this.#options.note("The disk is this backup's own copy of the primary's");
@@ -313,7 +318,9 @@ export class Backup {
   async #pause(): Promise<void> {
     this.#intake.lookForEnd();
     const woken = new Promise<void>((resolve) => this.#wake = resolve);
-    await this.#options.loop.sleep(ASK_TICKS, Promise.race([this.#intake.arrival(), woken]));
+    // A stream that is over has nothing more to say; what is waited for then is the lock, or a word.
+    const news = this.#intake.over ? woken : Promise.race([this.#intake.arrival(), woken]);
+    await this.#options.loop.sleep(ASK_TICKS, news);
   }
 
   #noteOnce(text: string): void {

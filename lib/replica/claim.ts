@@ -2,8 +2,9 @@
  * A backup's claim to the disk: the lock and the membership record, as seen from the backup's side
  * (design section 6, rules 4 to 8). It asks `rules.ts` what to do.
  */
+import { pause } from "../host/pause.ts";
 import { Fence } from "./fence.ts";
-import { MembershipFile, membershipPath, readMembership } from "./membership.ts";
+import { MembershipGroup, readMemberships } from "./membership_group.ts";
 import {
   diskDecision,
   type FollowerExperience,
@@ -17,12 +18,18 @@ import {
   sawPrimaryAlive,
 } from "./rules.ts";
 
+/** Pause before a promotion's record write is tried again, milliseconds. */
+const RETRY_MILLISECONDS = 200;
+
+/** From the answer that stops a backup for good to the one that makes it the primary. */
+const WORST_FIRST = ["left-behind", "refuse", "follow", "prepare", "promote"] as const;
+
 /** Whose disk it is: the primary's own, or a copy of it. */
 export type DiskSharing = "undecided" | "shared" | "replica";
 
-/** A membership record file in the hands of the lock's holder, and what stands in it. */
+/** The membership records in the hands of the lock's holder, and what stands in them. */
 export interface HeldRecord {
-  readonly file: MembershipFile;
+  readonly file: MembershipGroup;
   readonly record: MembershipRecord;
 }
 
@@ -30,17 +37,25 @@ export interface HeldRecord {
 export class Claim {
   readonly #paths: readonly string[];
   readonly #self: FollowerIdentity;
+  readonly #note: (text: string) => void;
   #fence: Fence | undefined;
   #foundLockBusy = false;
   #sharing: DiskSharing = "undecided";
 
   /**
-   * @param paths The disk images, or the arbiter file; the first one's record decides.
+   * @param paths The disk images, or the arbiter file; each has a record, and the worst one counts.
    * @param self Who this backup is.
+   * @param note Takes one line for a person.
    */
-  constructor(paths: readonly string[], self: FollowerIdentity) {
+  constructor(paths: readonly string[], self: FollowerIdentity, note: (text: string) => void) {
     this.#paths = paths;
     this.#self = self;
+    this.#note = note;
+  }
+
+  /** Whether it has found the lock held by somebody else. */
+  get foundLockBusy(): boolean {
+    return this.#foundLockBusy;
   }
 
   /** Whose disk it is, as far as known. */
@@ -63,20 +78,23 @@ export class Claim {
     if (this.#sharing !== "undecided") return this.#sharing;
     this.#tryLock();
     const found = await this.#found();
-    const ours = found.found === "record" && found.record.run === this.#self.run;
-    if (this.#fence && ours) {
+    const named = found.some((one) => one.found === "record" && one.record.run === this.#self.run);
+    if (this.#fence && named) {
       // The primary's own disk, and the primary is gone: the stall will tell.
       this.release();
       return this.#sharing;
     }
-    const decision = diskDecision({
-      lock: this.#fence ? "held" : "busy",
-      found,
-      self: this.#self,
-      heardWhileHeld: this.#fence !== undefined && heardSinceLocked,
-    });
-    this.#sharing = decision;
-    return decision;
+    const decisions = found.map((one) =>
+      diskDecision({
+        lock: this.#fence ? "held" : "busy",
+        found: one,
+        self: this.#self,
+        heardWhileHeld: this.#fence !== undefined && heardSinceLocked,
+      })
+    );
+    const [first] = decisions;
+    if (first && decisions.every((decision) => decision === first)) this.#sharing = first;
+    return this.#sharing;
   }
 
   /** Asks whether to be promoted; keeps the lock when the answer is to promote or to prepare. */
@@ -85,13 +103,17 @@ export class Claim {
     seen: Omit<FollowerExperience, "foundLockBusy">,
   ): Promise<PromotionDecision> {
     this.#tryLock();
-    const decision = promotionDecision({
-      lock: this.#fence ? "held" : "busy",
-      found: await this.#found(),
-      self: this.#self,
-      sawPrimaryAlive: sawPrimaryAlive({ ...seen, foundLockBusy: this.#foundLockBusy }),
-      ...view,
-    });
+    const found = await this.#found();
+    const answers = found.map((one) =>
+      promotionDecision({
+        lock: this.#fence ? "held" : "busy",
+        found: one,
+        self: this.#self,
+        sawPrimaryAlive: sawPrimaryAlive({ ...seen, foundLockBusy: this.#foundLockBusy }),
+        ...view,
+      })
+    );
+    const decision = worst(answers);
     if (decision.decision !== "promote" && decision.decision !== "prepare") this.release();
     return decision;
   }
@@ -99,9 +121,10 @@ export class Claim {
   /** The last step of a promotion: a new term, durably, and nobody else may be promoted (rule 4). */
   async promote(): Promise<HeldRecord> {
     const file = await this.#openRecord();
-    if (file.found.found !== "record") throw new Error("The membership record has vanished");
-    const record = promotedRecord(file.found.record);
-    await file.write(record);
+    const [first] = file.found;
+    if (first?.found !== "record") throw new Error("The membership record has vanished");
+    const record = promotedRecord(first.record);
+    await this.#writeForCertain(file, record);
     return { file, record };
   }
 
@@ -113,13 +136,25 @@ export class Claim {
   async takeReplica(term: number): Promise<HeldRecord> {
     const file = await this.#openRecord();
     const record = { run: this.#self.run, term, members: [] };
-    await file.write(record);
+    await this.#writeForCertain(file, record);
     return { file, record };
   }
 
-  /** The record beside the disk, whoever holds the lock. */
-  #found(): Promise<RecordFound> {
-    return readMembership(this.#recordPath());
+  /** The records beside the disks, whoever holds the lock. */
+  #found(): Promise<RecordFound[]> {
+    return readMemberships(this.#paths.map((path) => Deno.realPathSync(path)));
+  }
+
+  /** A write that fails may have happened all the same, so it is tried again with the lock in hand. */
+  async #writeForCertain(file: MembershipGroup, record: MembershipRecord): Promise<void> {
+    for (;;) {
+      try {
+        return await file.write(record);
+      } catch (error) {
+        this.#note(`${error instanceof Error ? error.message : error}; trying again`);
+        await pause(RETRY_MILLISECONDS);
+      }
+    }
   }
 
   /** Frees the lock, if held. */
@@ -128,13 +163,9 @@ export class Claim {
     this.#fence = undefined;
   }
 
-  async #openRecord(): Promise<MembershipFile> {
+  async #openRecord(): Promise<MembershipGroup> {
     if (!this.#fence?.isInPlace()) throw new Error("The lock is not held on the file at its path");
-    return await MembershipFile.open(this.#recordPath());
-  }
-
-  #recordPath(): string {
-    return membershipPath(Deno.realPathSync(this.#paths[0]!));
+    return await MembershipGroup.open(this.#fence.paths);
   }
 
   #tryLock(): void {
@@ -142,4 +173,13 @@ export class Claim {
     this.#fence = Fence.try(this.#paths);
     if (!this.#fence) this.#foundLockBusy = true;
   }
+}
+
+/** The answer that counts when several records have been asked. */
+function worst(answers: readonly PromotionDecision[]): PromotionDecision {
+  for (const kind of WORST_FIRST) {
+    const answer = answers.find(({ decision }) => decision === kind);
+    if (answer) return answer;
+  }
+  throw new Error("No record has been asked");
 }

@@ -1,8 +1,8 @@
 /** What a live machine holds while it is the active one: the lock on its disks, and the record. */
 import type { HeldRecord } from "./claim.ts";
 import { Fence } from "./fence.ts";
-import { MembershipFile, membershipPath } from "./membership.ts";
-import { firstRecord, startDecision } from "./rules.ts";
+import { MembershipGroup } from "./membership_group.ts";
+import { type FileIdentity, firstRecord, sameFile, startDecision } from "./rules.ts";
 
 /** Backups that probe hold the lock for a moment; a starting machine tries for this long. */
 const LOCK_MILLISECONDS = 2000;
@@ -25,7 +25,7 @@ export class Home {
    * Takes the lock on disks (or the arbiter file), refuses what belongs to another run, and makes the
    * run's own record durable (rule 6).
    *
-   * @param paths Disk images or the arbiter file; the first one's record decides.
+   * @param paths Disk images or the arbiter file; each has a record.
    * @param run The new run's id.
    * @param newRun Whether to give up members of another run.
    * @throws StartRefusedError When the lock is busy or the disk belongs to another run.
@@ -34,14 +34,19 @@ export class Home {
     const first = paths[0]!;
     const fence = await Fence.acquire(paths, { milliseconds: LOCK_MILLISECONDS });
     if (!fence) throw new StartRefusedError(first, "another machine is active on it");
+    let file: MembershipGroup | undefined;
     try {
-      const file = await MembershipFile.open(membershipPath(Deno.realPathSync(first)));
-      const decision = startDecision(file.found, run, newRun);
-      if (decision.decision === "refuse") throw new StartRefusedError(first, decision.reason);
+      file = await MembershipGroup.open(fence.paths);
+      for (const [index, found] of file.found.entries()) {
+        const decision = startDecision(found, run, newRun);
+        if (decision.decision === "start") continue;
+        throw new StartRefusedError(fence.paths[index]!, decision.reason);
+      }
       const record = firstRecord(run);
       await file.write(record);
       return new Home(fence, { file, record });
     } catch (error) {
+      await file?.close();
       fence.release();
       throw error;
     }
@@ -50,6 +55,17 @@ export class Home {
   /** What a promoted backup holds. */
   static promoted(fence: Fence, held: HeldRecord): Home {
     return new Home(fence, held);
+  }
+
+  /**
+   * Makes sure that an open image is one of those that are locked: its path may have been given to
+   * another file between locking and opening.
+   *
+   * @throws StartRefusedError When it is not.
+   */
+  mustHold(path: string, identity: FileIdentity): void {
+    if (this.fence.identities.some((locked) => sameFile(locked, identity))) return;
+    throw new StartRefusedError(path, "another file has taken its place; try again");
   }
 
   /** Frees the lock; the last thing that a machine does. */

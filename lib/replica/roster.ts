@@ -10,6 +10,7 @@ import type { FileIdentity, MemberName, MembershipRecord, RecordKnowledge } from
 import {
   durablyWritten,
   mayAdd,
+  mayFreeLock,
   mayPerform,
   membersWaitedFor,
   recordWith,
@@ -73,6 +74,7 @@ export class Roster implements AttachmentEvents {
   readonly #entries = new Map<string, Entry>();
   #knowledge: RecordKnowledge | undefined;
   #reconciling = false;
+  #ending = false;
   #retryAt = 0;
   #roomWaiters: (() => void)[] = [];
   #latestEpoch = 0;
@@ -187,15 +189,32 @@ export class Roster implements AttachmentEvents {
     for (const { attachment } of this.#entries.values()) attachment.send(record);
     const ended = [...this.#entries.values()].map(({ attachment }) => attachment.finish());
     await this.loop.sleep(this.limits.silenceTicks, Promise.all(ended).then(() => {}));
-    if (record.reason !== "hand-over" && this.#knowledge && this.store) {
-      while (this.#knowledge.writing) await this.loop.turn();
-      const next = recordWithout(this.#knowledge.durable, this.#knowledge.durable.members);
-      this.#knowledge = writeBegun(this.#knowledge, next);
-      await this.store.file.write(next);
-      this.#knowledge = durablyWritten(next);
-    }
+    if (record.reason !== "hand-over") await this.#emptyRecord();
+    else while (this.#knowledge?.writing) await this.loop.turn();
     for (const { attachment } of this.#entries.values()) attachment.close();
     this.#entries.clear();
+  }
+
+  /** Takes everybody out of the record for certain, before the lock may be freed (rule 6). */
+  async #emptyRecord(): Promise<void> {
+    this.#ending = true;
+    while (this.#knowledge && this.store && !mayFreeLock("clean", this.#knowledge)) {
+      if (this.#knowledge.writing) {
+        await this.loop.turn();
+        continue;
+      }
+      const { durable } = this.#knowledge;
+      const next = recordWithout(durable, durable.members);
+      this.#knowledge = writeBegun(this.#knowledge, next);
+      try {
+        await this.store.file.write(next);
+        this.#knowledge = durablyWritten(next);
+      } catch (error) {
+        this.#knowledge = writeFailed(this.#knowledge);
+        this.events.note(`${error instanceof Error ? error.message : error}; trying again`);
+        await this.loop.sleep(this.limits.retryTicks, new Promise(() => {}));
+      }
+    }
   }
 
   /** @inheritdoc */
@@ -256,7 +275,7 @@ export class Roster implements AttachmentEvents {
 
   /** Brings record and entries together, one write at a time. */
   #reconcile(): void {
-    if (this.#reconciling) return;
+    if (this.#reconciling || this.#ending) return;
     this.#reconciling = true;
     try {
       this.#forgetRemoved();

@@ -4,20 +4,24 @@
  */
 import { signedLeb, unsignedLeb } from "./leb128.ts";
 
-/** A place that `br` can name: the end of a block, or the start of a loop. */
+/** A place that `br` can name: the end of a block, or the start of a loop. Each is its own. */
 export class Label {
-  #brand = true;
+  /** Where the label stands among others is known only when code is assembled. */
+  readonly kind = "label";
 }
 
-/** A byte, or a mark of where a label begins, ends, or is used. */
-export type Item =
-  | number
-  | { readonly enter: Label }
-  | { readonly leave: true }
-  | { readonly target: Label };
+/** Where a label begins and ends, or is branched to. */
+export type Mark =
+  | { readonly kind: "enter"; readonly label: Label }
+  | { readonly kind: "leave" }
+  | { readonly kind: "target"; readonly label: Label };
 
-/** A piece of code: bytes, and marks where labels begin, end and are used. */
-export type Code = readonly (Item | Code)[];
+/** A piece of code: bytes, marks, and other pieces. */
+export type Code = readonly (number | Mark | Code)[];
+
+const enter = (label: Label): Mark => ({ kind: "enter", label });
+const target = (label: Label): Mark => ({ kind: "target", label });
+const end: Mark = { kind: "leave" };
 
 /** Value types (WebAssembly specification, section 5.3.1). */
 export const valueType = { i32: 0x7f, i64: 0x7e } as const;
@@ -29,16 +33,19 @@ const END = 0x0b;
 
 /** A local variable of the function being built. */
 export class Local {
-  /** The local with this index among parameters and locals. */
-  constructor(readonly index: number, readonly type: ValueType) {}
   /** Its value. */
-  get get(): Code {
-    return [0x20, ...unsignedLeb(this.index)];
+  readonly get: Code;
+
+  /** The local with this index among parameters and locals. */
+  constructor(readonly index: number, readonly type: ValueType) {
+    this.get = [0x20, ...unsignedLeb(index)];
   }
+
   /** Stores `value`. */
   set(value: Code): Code {
     return [value, 0x21, ...unsignedLeb(this.index)];
   }
+
   /** Stores `value` and yields it. */
   tee(value: Code): Code {
     return [value, 0x22, ...unsignedLeb(this.index)];
@@ -138,18 +145,18 @@ export const i64 = {
 
 /** Code that may leave through `label` to its end. */
 export function block(label: Label, body: Code): Code {
-  return [0x02, VOID, { enter: label }, body, { leave: true }, END];
+  return [0x02, VOID, enter(label), body, end, END];
 }
 
 /** Code that may go back to its start through `label`. */
 export function loop(label: Label, body: Code): Code {
-  return [0x03, VOID, { enter: label }, body, { leave: true }, END];
+  return [0x03, VOID, enter(label), body, end, END];
 }
 
 /** Runs `body` when the 32-bit `condition` is not zero. */
 export function when(condition: Code, body: Code, otherwise?: Code): Code {
   const alternative: Code = otherwise === undefined ? [] : [0x05, otherwise];
-  return [condition, 0x04, VOID, { enter: new Label() }, body, alternative, { leave: true }, END];
+  return [condition, 0x04, VOID, enter(new Label()), body, alternative, end, END];
 }
 
 /** One of two values; only the chosen one is computed. */
@@ -158,11 +165,11 @@ export function either(type: ValueType, condition: Code, yes: Code, no: Code): C
     condition,
     0x04,
     valueType[type],
-    { enter: new Label() },
+    enter(new Label()),
     yes,
     0x05,
     no,
-    { leave: true },
+    end,
     END,
   ];
 }
@@ -174,12 +181,12 @@ export function select(condition: Code, yes: Code, no: Code): Code {
 
 /** Goes to `label`. */
 export function br(label: Label): Code {
-  return [0x0c, { target: label }];
+  return [0x0c, target(label)];
 }
 
 /** Goes to `label` when the 32-bit `condition` is not zero. */
 export function brIf(label: Label, condition: Code): Code {
-  return [condition, 0x0d, { target: label }];
+  return [condition, 0x0d, target(label)];
 }
 
 /** Goes to `labels[index]`, or to `fallback` when there is none. */
@@ -188,8 +195,8 @@ export function brTable(index: Code, labels: readonly Label[], fallback: Label):
     index,
     0x0e,
     ...unsignedLeb(labels.length),
-    ...labels.map((label) => ({ target: label })),
-    { target: fallback },
+    ...labels.map(target),
+    target(fallback),
   ];
 }
 
@@ -212,13 +219,17 @@ export function assemble(code: Code): number[] {
   const visit = (piece: Code) => {
     for (const item of piece) {
       if (typeof item === "number") bytes.push(item);
-      else if ("enter" in item) open.push(item.enter);
-      else if ("leave" in item) open.pop();
-      else if ("target" in item) {
-        const depth = open.length - 1 - open.lastIndexOf(item.target);
-        if (depth === open.length) throw new Error("Cannot branch to a label that is not open");
-        bytes.push(...unsignedLeb(depth));
-      } else visit(item);
+      else if (item instanceof Array) visit(item);
+      else mark(item);
+    }
+  };
+  const mark = (item: Mark) => {
+    if (item.kind === "enter") open.push(item.label);
+    else if (item.kind === "leave") open.pop();
+    else {
+      const depth = open.length - 1 - open.lastIndexOf(item.label);
+      if (depth === open.length) throw new Error("Cannot branch to a label that is not open");
+      bytes.push(...unsignedLeb(depth));
     }
   };
   visit(code);

@@ -126,8 +126,8 @@ Deno.test("a completion interrupts through the PLIC and wakes the guest", () => 
   const script = new GuestScript();
   startDevice(script, 0, 3);
   sendCommand(script, 0, testUnitReady);
-  script.store(scsi + 0x064, 1);
   script.store(0xc00_0004, 1).store(0xc00_2000, 2).csrSet(0x304, 0x800);
+  script.store(scsi + 0x064, 1).load(0xc20_0004).store(0xc20_0004, 1);
   sendCommand(script, 1, read10(3, 1), { inBytes: 512 });
   script.raw(0x1050_0073).load(0xc20_0004).load(scsi + 0x060).store(finisher, 0x5555);
   const machine = start(script);
@@ -140,7 +140,7 @@ Deno.test("a completion interrupts through the PLIC and wakes the guest", () => 
   nextEpoch(machine, { completions: [done(machine, 0, data)] });
   assertEquals(machine.waiting, false);
   machine.run(1000);
-  assertEquals(results(machine.memory, 2), [1n, 1n]);
+  assertEquals(results(machine.memory, 3), [1n, 1n, 1n]);
   assertEquals(machine.power, { kind: "off", exitCode: 0 });
   const place = requestPlace(1).data;
   assertEquals(machine.memory.read(place, 100), data.subarray(0, 100));
@@ -220,10 +220,7 @@ Deno.test("a machine that was not asked to refuses to be reset", () => {
 Deno.test("time goes by the steps, and the budget to the timer is exact", () => {
   const script = new GuestScript().store(0x200_4000, 20n, 8).loopForEver();
   const machine = start(script, { base: 3, rate });
-  assertEquals([machine.stepsToTimer, machine.timerDueTicks > 2 ** 53], [
-    machine.stepsToTimer,
-    true,
-  ]);
+  assertEquals([machine.stepsToTimer, machine.timerDueTicks], [Infinity, Infinity]);
   machine.run(1000);
   assertEquals(machine.timerDueTicks, 20);
   assertEquals(machine.stepsToTimer, 17 * 16 - machine.steps);

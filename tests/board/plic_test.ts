@@ -50,14 +50,42 @@ Deno.test("a line that is still high at completion is pending again", () => {
   assertEquals(load(claim(0)), 10);
 });
 
-Deno.test("a line that falls before the claim takes its request back", () => {
+Deno.test("a line that falls before the claim leaves its request, one that falls after it does not", () => {
   const { plic, lines, load, store } = board();
   store(priority(10), 1);
   store(enable(0, 0), 1 << 10);
   plic.setLine(10, true);
   plic.setLine(10, false);
-  assertEquals(lines.get(11), false);
-  assertEquals(load(claim(0)), 0);
+  assertEquals(lines.get(11), true);
+  assertEquals(load(claim(0)), 10);
+  plic.setLine(10, true);
+  plic.setLine(10, false);
+  store(claim(0), 10);
+  assertEquals([lines.get(11), load(pending(0))], [false, 0]);
+});
+
+Deno.test("completing a source twice, or one that was not claimed, raises nothing", () => {
+  const { plic, lines, load, store } = board();
+  store(enable(0, 0), 1 << 10);
+  store(priority(10), 1);
+  plic.setLine(10, true);
+  assertEquals(load(claim(0)), 10);
+  plic.setLine(10, false);
+  store(claim(0), 10);
+  store(claim(0), 10);
+  assertEquals([lines.get(11), load(claim(0))], [false, 0]);
+});
+
+Deno.test("a reset leaves pending what is raised at that time", () => {
+  const { plic, load, store } = board();
+  store(priority(10), 1);
+  store(enable(0, 0), 1 << 10);
+  plic.setLine(10, true);
+  plic.setLine(11, true);
+  plic.setLine(11, false);
+  assertEquals(load(claim(0)), 10);
+  plic.reset();
+  assertEquals([load(pending(0)), load(enable(0, 0)), load(priority(10))], [1 << 10, 0, 0]);
 });
 
 Deno.test("the highest priority is claimed first, and the lowest number among equals", () => {

@@ -121,8 +121,13 @@ compare("interrupts pass through the PLIC", async () => {
   script.load("claim of nothing", plic + 0x20_0004).store(plic + 0x20_0004, 0);
   script.load("a context that is not there", plic + 0x20_2000);
   script.store(plic + 0x200c, 0xffff_ffff).load("last enables", plic + 0x200c);
-  // Sources beyond the last have enable bits on QEMU 7.2.
-  await script.run({ "last enables": [1n, 0xffff_ffffn] });
+  await script.run({
+    // QEMU 7.2 looks at newly enabled sources only when something else changes.
+    "mip enabled for M": [0x880n, 0x80n],
+    "mip enabled for M and S": [0xa80n, 0x80n],
+    // It counts source 0 among its 96 sources, its device tree does not.
+    "last enables": [1n, 0n],
+  });
 });
 
 compare("the CLINT's registers read and drive mip", async () => {
@@ -173,8 +178,10 @@ compare("virtio-mmio slots read", async () => {
     script.load(`configuration ${offset}`, slot(0) + 0x100 + offset);
   }
   script.load("max target", slot(0) + 0x100 + 30, 2);
-  // Our queues are shorter.
   await script.run({
+    // QEMU offers VIRTIO_F_RING_RESET.
+    "features, high": [1n, 0x101n],
+    // Our queues are shorter.
     "slot 0 register 34": [128n, 1024n],
     "slot 1 register 34": [128n, 1024n],
   });
@@ -296,7 +303,8 @@ compare("SCSI commands answer", async () => {
         const all = Uint8Array.from([...first, ...second]);
         return {
           name,
-          residual: view.getUint32(4, true),
+          // Not the residual: QEMU tells none for short data or with sense data, and it should (virtio
+          // 1.2, section 5.6.6.1).
           status: header[10],
           response: header[11],
           sense: hasSense ? [header[12]! & 0x7f, header[14], header[24], header[25]] : [],

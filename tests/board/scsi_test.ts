@@ -382,7 +382,15 @@ Deno.test("completions in another order than issue go to their own requests", ()
   }
 });
 
-Deno.test("payload in flight is bounded, and what waits is issued as room comes", () => {
+Deno.test("reads in flight are bounded, too", () => {
+  const scsi = new ScsiDriver(disks, 128).acknowledgeResets();
+  for (let count = 0; count < 18; count++) scsi.send(read10(0, 2048), { inBytes: 2 ** 20 });
+  assertEquals(scsi.board.outstanding.operations.size, 16);
+  scsi.board.complete(0, "io-error");
+  assertEquals(scsi.board.outstanding.operations.size, 16);
+});
+
+Deno.test("data in flight is bounded, and what waits is issued as room comes", () => {
   const scsi = new ScsiDriver(disks, 128).acknowledgeResets();
   const dataOut = new Uint8Array(2 ** 20);
   const sent = Array.from({ length: 18 }, () => scsi.send(write10(0, 2048), { dataOut }));

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { encode, program } from "./assembly.ts";
-import { RAM, TestMachine } from "./test_machine.ts";
+import { DEVICE, RAM, TestMachine } from "./test_machine.ts";
 
 const addOne = encode("addi", { rd: 1, rs1: 1, imm: 1 });
 const addTen = encode("addi", { rd: 1, rs1: 1, imm: 10 });
@@ -44,6 +44,15 @@ Deno.test("code changed by a device is executed as it is now", () => {
   const machine = at(RAM, addOne, encode("jal", { imm: -4 }));
   machine.hart.run(2);
   machine.memory.write(RAM, program(addTen));
+  machine.hart.run(2);
+  assertEquals(machine.x(1), 11n);
+});
+
+Deno.test("an instruction that a device changes while the one before it loads is executed as it is", () => {
+  const machine = at(RAM, encode("lw", { rd: 3, rs1: 2 }), addOne, encode("jal", { imm: -8 }));
+  machine.set({ x2: DEVICE });
+  machine.hart.run(3);
+  machine.onAccess = () => machine.memory.write(RAM + 4, program(addTen));
   machine.hart.run(2);
   assertEquals(machine.x(1), 11n);
 });
@@ -92,6 +101,61 @@ Deno.test("a page can hold code and data", () => {
   machine.set({ x2: RAM + 0x800, x4: 3 });
   machine.hart.run(4_000);
   assertEquals([machine.x(1), machine.memory.writtenPages()], [3_000n, [0]]);
+});
+
+Deno.test("a page that was stored to before it was executed can be changed afterwards", () => {
+  const machine = at(
+    RAM,
+    encode("sw", { rs1: 2, rs2: 3 }),
+    encode("jalr", { rd: 5, rs1: 2 }),
+    encode("sw", { rs1: 2, rs2: 4 }),
+    encode("jalr", { rd: 5, rs1: 2 }),
+  );
+  machine.load(RAM + 0x1004, encode("jalr", { rs1: 5 }));
+  machine.set({ x2: RAM + 0x1000, x3: addOne, x4: addTen });
+  machine.hart.run(8);
+  assertEquals(machine.x(1), 11n);
+});
+
+Deno.test("any instruction of a row that was executed can be changed", () => {
+  for (let changed = 0; changed < 6; changed++) {
+    const machine = at(RAM, ...Array(6).fill(addOne), encode("jal", { imm: -24 }));
+    machine.hart.run(7);
+    machine.memory.write(RAM + 4 * changed, program(addTen));
+    machine.hart.run(7);
+    assertEquals(machine.x(1), 6n + 5n + 10n);
+  }
+});
+
+Deno.test("a decoded page that gave way to others is decoded again", () => {
+  const machine = new TestMachine(8 << 20);
+  const [counter, here, page, first, marked] = [1, 2, 3, 4, 5];
+  const pageOf = (n: number) => RAM + 4096 * n;
+  // The marked page is 511; no other one shares its entry of the fetch TLB.
+  const sharing = (n: number) => n % 512 === 511;
+  for (let n = 0; n < 1800; n++) {
+    const next = encode("add", { rd: here, rs1: here, rs2: page });
+    machine.load(
+      pageOf(n),
+      addOne,
+      next,
+      sharing(n + 1) ? next : addOne,
+      encode("jalr", { rs1: n === 1700 ? marked : here }),
+    );
+  }
+  machine.load(pageOf(511), addTen, encode("jalr", { rs1: first }));
+  machine.hart.reset(pageOf(511), 0n, 0n);
+  machine.set({
+    [`x${here}`]: pageOf(0),
+    [`x${page}`]: 4096,
+    [`x${first}`]: pageOf(0),
+    [`x${marked}`]: pageOf(511),
+  });
+  const pages = Array.from({ length: 1701 }, (_, n) => n).filter((n) => !sharing(n));
+  machine.hart.run(2 + 4 * pages.length + 1);
+  const skips = pages.filter((n) => sharing(n + 1)).length;
+  assertEquals(machine.x(counter), BigInt(10 + 2 * pages.length - skips + 10));
+  assertEquals(machine.field("pc"), BigInt(pageOf(511) + 4));
 });
 
 Deno.test("more code than the pool of decoded pages holds executes", () => {

@@ -168,6 +168,17 @@ Deno.test("an edited page-table entry counts at once, without a fence", () => {
   assertEquals(machine.word(LEAF), entry(DATA + 0x1000, V | R | W | A | D));
 });
 
+Deno.test("an edited entry of the page being executed counts for the next instruction", () => {
+  const machine = mapped(V | R | W | X | A | D);
+  const remap = encode("sd", { rs1: 5, rs2: 6 });
+  machine.load(DATA, remap, encode("addi", { rd: 1, imm: 1 }));
+  machine.load(DATA + 0x1004, encode("addi", { rd: 1, imm: 2 }));
+  machine.set({ pc: VIRTUAL, x6: entry(DATA + 0x1000, V | R | W | X | A | D) });
+  machine.setWord(ROOT + 8 * 2, entry(RAM, V | R | W | A | D));
+  machine.hart.run(2);
+  assertEquals(machine.x(1), 2n);
+});
+
 Deno.test("an A bit that the guest clears without a fence is set again by the next access", () => {
   const machine = mapped(V | R | A, load, encode("sd", { rs1: 5, rs2: 6 }), load);
   machine.set({ x6: entry(DATA, V | R) });
@@ -175,6 +186,22 @@ Deno.test("an A bit that the guest clears without a fence is set again by the ne
   assertEquals(machine.word(LEAF), entry(DATA, V | R));
   machine.hart.run(1);
   assertEquals(machine.word(LEAF), entry(DATA, V | R | A));
+});
+
+Deno.test("an entry that was executed as code is another instruction once the walker has set A", () => {
+  // The flags V, R and U make the entry's lower half an ADDI.
+  const machine = mapped(V | R | U);
+  machine.load(CODE, encode("jalr", { rs1: 5 }));
+  machine.load(HANDLER, encode("csrrc", { csr: 0x300, rs1: 4 }), load, encode("jalr", { rs1: 5 }));
+  machine.set({ privilege: 3, mstatus: machine.field("mstatus") | MPRV | 3n << 11n, x4: 3 << 11 });
+  machine.hart.run(3);
+  assertEquals(machine.field("mepc"), BigInt(LEAF + 4));
+  machine.hart.run(4);
+  assertEquals(machine.word(LEAF), entry(DATA, V | R | U | A));
+  assertEquals([machine.field("mepc"), machine.field("mtval")], [
+    BigInt(LEAF),
+    entry(DATA, V | R | U | A),
+  ]);
 });
 
 Deno.test("a page-table entry changed by a device counts at once", () => {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { CSR, PTE, ROOT } from "./qemu_layout.ts";
+import { CSR, ROOT } from "./qemu_layout.ts";
 import type { Random } from "./qemu_random.ts";
 
 /** How a CSR instruction changes the register. */
@@ -83,6 +83,8 @@ const WARL_STATUS =
   "without the hypervisor extension";
 const OPTIONAL_INTERRUPTS =
   "Priv. 3.1.8, 3.1.9: a bit of mie, mip or mideleg whose interrupt can not occur is left to the platform above 11";
+const OTHER_ENVIRONMENT =
+  "Priv. 3.1.18, 12.1.10: the fields of menvcfg and senvcfg but FIOM belong to extensions that are not there";
 const WLRL_CAUSE =
   "Priv. 3.1.15, 12.1.8: mcause and scause are WLRL, they need only hold supported codes";
 
@@ -128,6 +130,9 @@ export const CSR_RULES: readonly CsrRule[] = [
   { csr: CSR.mie, name: "mie", operand: bits(MIE.all), because: OPTIONAL_INTERRUPTS },
   { csr: CSR.mtvec, name: "mtvec", operand: vectorOperand, restore: true },
   { csr: CSR.mcounteren, name: "mcounteren", operand: bits(7n), because: HPM_NOT_COMPARED },
+  { csr: CSR.menvcfg, name: "menvcfg", operand: bits(1n), because: OTHER_ENVIRONMENT },
+  { csr: CSR.senvcfg, name: "senvcfg", operand: bits(1n), because: OTHER_ENVIRONMENT },
+  { csr: CSR.mcountinhibit, name: "mcountinhibit", operand: bits(5n), because: HPM_NOT_COMPARED },
   { csr: CSR.mscratch, name: "mscratch", restore: true },
   { csr: CSR.mepc, name: "mepc", operand: bits(~1n), because: EVEN_ADDRESS },
   { csr: CSR.mcause, name: "mcause", operand: causeOperand, whole: true, because: WLRL_CAUSE },
@@ -154,16 +159,31 @@ export const CSR_RULES: readonly CsrRule[] = [
     compared: 0n,
     because: COUNTERS_NOT_COMPARED,
   })),
+  ...Array.from({ length: 29 }, (_, index) => index + 3).flatMap((counter): CsrRule[] =>
+    ([[0xb00, "mhpmcounter"], [0x320, "mhpmevent"], [0xc00, "hpmcounter"]] as const).map((
+      [base, name],
+    ) => ({
+      csr: base + counter,
+      name: `${name}${counter}`,
+      compared: 0n,
+      because: HPM_NOT_COMPARED,
+    }))
+  ),
 ];
 
-/** CSRs that are optional and that only one of the two has; a case does not touch them. */
-export const OPTIONAL_CSRS: readonly { from: number; to: number; because: string }[] = [];
+/** CSRs that are optional and that one of the two has: a case that looks for absent CSRs leaves them out. */
+export const OPTIONAL_CSRS: readonly { from: number; to: number; because: string }[] = [
+  {
+    from: 0x3a0,
+    to: 0x3ef,
+    because: "Priv. 3.7: physical memory protection is optional; it is switched off in the peer",
+  },
+];
 
-/** Whether a random CSR address may be accessed without a rule: both machines must refuse it. */
-export function mustBeRefused(csr: number): boolean {
-  return !CSR_RULES.some((rule) => rule.csr === csr) &&
-    !OPTIONAL_CSRS.some(({ from, to }) => csr >= from && csr <= to);
-}
+const RULED = new Set(CSR_RULES.map(({ csr }) => csr));
 
-/** All bits of a page-table entry that a case may set, beside the page number. */
-export const PTE_BITS = PTE.V | PTE.R | PTE.W | PTE.X | PTE.U | PTE.G | PTE.A | PTE.D;
+/** The CSR addresses that no machine of this kind has: both must refuse them. */
+export const ABSENT_CSRS: readonly number[] = Array.from({ length: 4096 }, (_, csr) => csr)
+  .filter((csr) =>
+    !RULED.has(csr) && !OPTIONAL_CSRS.some(({ from, to }) => csr >= from && csr <= to)
+  );

@@ -198,6 +198,8 @@ function trapHandler(a: Assembler): void {
   a.csr("csrrw", zero, CSR.mscratch, sp);
   clearReservation(a);
   recordTrap(a);
+  forgetBreakpointAddress(a, CSR.mcause, CSR.mtval, "machineBreakpoint");
+  forgetBreakpointAddress(a, CSR.scause, CSR.stval, "supervisorBreakpoint");
 
   a.i("addi", t1, zero, TRAPS);
   a.branch("bgeu", s1, t1, "finish");
@@ -217,7 +219,6 @@ function trapHandler(a: Assembler): void {
   a.i("sltiu", t1, t1, SUPERVISOR_VECTOR_EBREAK - SUPERVISOR_VECTOR + 4 * SLOTS);
   a.branch("bne", t1, zero, "relayed");
 
-  forgetBreakpointAddress(a, CSR.mtval, "breakpoint");
   a.jal(a4, "skip");
   a.csr("csrrw", zero, CSR.mepc, a1);
   a.jal(zero, "resume");
@@ -227,14 +228,12 @@ function trapHandler(a: Assembler): void {
   a.jal(zero, "resume");
 
   a.label("relayed");
-  a.csr("csrrw", zero, CSR.mtval, zero);
   a.csr("csrrs", a0, CSR.scause, zero);
   a.csr("csrrs", a1, CSR.sepc, zero);
   a.branch("bge", a0, zero, "relayedException");
   disableInterrupt(a);
   a.jal(zero, "relayedReturn");
   a.label("relayedException");
-  forgetBreakpointAddress(a, CSR.stval, "relayedBreakpoint");
   a.jal(a4, "skip");
   a.csr("csrrw", zero, CSR.sepc, a1);
   a.label("relayedReturn");
@@ -271,11 +270,12 @@ function trapHandler(a: Assembler): void {
   a.i("jalr", zero, a4, 0);
 }
 
-/** Clears the address of an `ebreak`, whose cause is in `a0`: see the differences. */
-function forgetBreakpointAddress(a: Assembler, csr: number, label: string): void {
-  a.i("addi", t0, zero, BREAKPOINT);
-  a.branch("bne", a0, t0, label);
-  a.csr("csrrw", zero, csr, zero);
+/** Clears the address of an `ebreak`: see the differences. */
+function forgetBreakpointAddress(a: Assembler, cause: number, value: number, label: string): void {
+  a.csr("csrrs", t0, cause, zero);
+  a.i("addi", t1, zero, BREAKPOINT);
+  a.branch("bne", t0, t1, label);
+  a.csr("csrrw", zero, value, zero);
   a.label(label);
 }
 

@@ -42,11 +42,21 @@ class HarnessBus implements Bus {
   }
 }
 
-/**
- * Runs `image` until the guest powers off, in calls of `chunk` steps, and returns `length` bytes of RAM from
- * `image.results`.
- */
-export function runHere(image: Image, length: number, chunk: number, stepLimit: number): Uint8Array {
+/** How our side runs: what it does must not depend on it. */
+export interface HereOptions {
+  /** Steps of one call of the hart. */
+  readonly chunk: number;
+  /** Whether TLBs and decoded code are dropped, and an epoch begins, between the calls. */
+  readonly dropCaches: boolean;
+}
+
+/** Runs `image` until the guest powers off and returns `length` bytes of RAM from `image.results`. */
+export function runHere(
+  image: Image,
+  length: number,
+  stepLimit: number,
+  { chunk, dropCaches }: HereOptions,
+): Uint8Array {
   const memory = new GuestMemory(RAM_BYTES);
   const bus = new HarnessBus();
   const hart = new Hart(memory, bus);
@@ -56,7 +66,6 @@ export function runHere(image: Image, length: number, chunk: number, stepLimit: 
   hart.startEpoch();
   while (!bus.poweredOff) {
     const executed = hart.run(chunk);
-    if (bus.poweredOff) break;
     if (executed === 0 || hart.steps > stepLimit) {
       const left = memory.read(VARIABLES + VARIABLE.remaining, 8);
       throw new UnfinishedRun(
@@ -64,6 +73,10 @@ export function runHere(image: Image, length: number, chunk: number, stepLimit: 
         Number(new DataView(left.buffer).getBigUint64(0, true)),
         `${hart.steps} steps${hart.waiting ? ", waiting for an interrupt" : ""}`,
       );
+    }
+    if (dropCaches) {
+      hart.dropCaches();
+      hart.startEpoch();
     }
   }
   return memory.read(image.results, length);

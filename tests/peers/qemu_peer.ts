@@ -4,19 +4,25 @@
  * @module
  */
 
+import type { Processor } from "./qemu_cases.ts";
 import type { Image } from "./qemu_image.ts";
 import { RAM_BASE, RAM_BYTES, VARIABLE, VARIABLES } from "./qemu_layout.ts";
 
 const QEMU = "qemu-system-riscv64";
 
 /** RV64IMAC with Zicsr, Zifencei, Zicntr, M, S and U modes: all else that QEMU 7.2 switches on by itself is off. */
-const PROCESSOR = [
+const PLAIN = [
   "rv64",
   ...["f", "d", "h", "zba", "zbb", "zbc", "zbs", "sstc", "debug", "pmp"].map((name) =>
     `${name}=off`
   ),
-  "pmu-num=0,x-smaia=on,x-ssaia=on",
+  "pmu-num=29",
 ].join(",");
+
+const PROCESSORS: Readonly<Record<Processor, string>> = {
+  plain: PLAIN,
+  prioritised: `${PLAIN},x-smaia=on,x-ssaia=on`,
+};
 
 /** A run that did not come to its end; `casesLeft` counts the one that it stopped in and those behind it. */
 export class UnfinishedRun extends Error {
@@ -45,6 +51,7 @@ export function peerInstalled(): boolean {
  */
 export async function runOnPeer(
   image: Image,
+  processor: Processor,
   length: number,
   timeoutMilliseconds: number,
 ): Promise<Uint8Array> {
@@ -57,7 +64,7 @@ export async function runOnPeer(
     const command = new Deno.Command(QEMU, {
       args: [
         ...["-M", "virt,memory-backend=ram", "-m", `${RAM_BYTES >> 20}M`, "-object", ram],
-        ...["-smp", "2", "-accel", "tcg,thread=multi", "-cpu", PROCESSOR],
+        ...["-smp", "2", "-accel", "tcg,thread=multi", "-cpu", PROCESSORS[processor]],
         ...["-bios", "none", "-display", "none", "-serial", "none", "-monitor", "none"],
       ],
       stdin: "null",

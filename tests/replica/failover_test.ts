@@ -179,7 +179,7 @@ Deno.test("of two backups whose cables are cut one takes over when the primary d
   await stage.until(() => primary.live.counts.held > 0, "an output that waits");
   primary.kill();
   primary.freeLock();
-  const promoted = await Promise.race(backups.map((backup) => backup.promoted));
+  const promoted = await Promise.any(backups.map((backup) => backup.promoted));
   assertEquals((await promoted.ended).reason, "power-off");
   assertEquals(stage.audit().findings, []);
   const outcomes = await Promise.all(backups.map((backup) => backup.outcome));
@@ -280,7 +280,7 @@ Deno.test("a backup left behind by a primary that went solo is never promoted", 
 Deno.test("a stream that falls silent while the lock is held is followed on", async () => {
   await using stage = new Stage();
   const cable = new Cable({ device: 7, inode: 4712 });
-  const primary = await stage.primary({ cables: [cable], boot: BOOT });
+  const primary = await stage.primary({ cables: [cable], boot: "transfers=300 pace=4" });
   const backup = stage.backup(cable);
   await receipts(stage, 4);
   cable.log.hold();

@@ -249,7 +249,9 @@ export class Stage implements AsyncDisposable {
     let home: Home | undefined;
     const outcome = mortal.unlessDead(backup.follow());
     const promoted = outcome.then(async (found): Promise<StagedPrimary> => {
-      if (found.kind !== "promoted") return await never;
+      if (found.kind !== "promoted") {
+        throw new Error(`Not promoted: ${JSON.stringify(found)} ${notes.join("; ")}`);
+      }
       const meddle = options.meddle ?? ((request, perform) => perform(request));
       const machine = await promote(found, mortalDevices(mortal, devices!, meddle), {
         ...common,
@@ -334,6 +336,8 @@ export class Stage implements AsyncDisposable {
       ...staged,
       kill: () => {
         mortal.die();
+        // A dead process writes no record either.
+        void home?.held.file.close();
         for (const cable of cables) cable.hangUp();
       },
       freeLock: () => home?.fence.release(),

@@ -1,0 +1,144 @@
+/**
+ * Where QEMU 7.2 and this machine may differ, or do: each row names the case and the sentence of the specification that
+ * allows it, or that QEMU 7.2 does not follow. Nothing else is left out of the comparison. CSR fields that are left to the
+ * implementation stand with their CSRs, in `qemu_csrs.ts`.
+ *
+ * "Unpriv." and "Priv." are volumes I and II of the RISC-V Instruction Set Manual.
+ *
+ * @module
+ */
+
+/** One difference. */
+export interface Difference {
+  /** What the two do. */
+  readonly what: string;
+  /** Whether both are right, or QEMU 7.2 is not. */
+  readonly kind: "both right" | "defect of QEMU 7.2";
+  /** The sentence. */
+  readonly sentence: string;
+  /** How the cases keep it out of the comparison. */
+  readonly handled: string;
+}
+
+/** Every difference. */
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    what: "mtval or stval after an ebreak: here its address, there 0",
+    kind: "both right",
+    sentence:
+      "Priv. 3.1.16: when a breakpoint exception is raised by EBREAK, mtval is written with either zero or the " +
+      "virtual address of the instruction",
+    handled:
+      "either value is accepted in the record of such a trap; the harness's handler then clears the register",
+  },
+  {
+    what:
+      "SC after a store by the same hart to the reserved bytes: here it succeeds, there not if they changed",
+    kind: "both right",
+    sentence:
+      "Unpriv. 13.3: implementations are permitted to unconditionally fail any unconstrained LR/SC sequence; a " +
+      "constrained one has no stores between LR and SC",
+    handled: "stores between LR and SC go beside the reserved bytes",
+  },
+  {
+    what: "SC of another size than the LR at the same address",
+    kind: "both right",
+    sentence:
+      "Unpriv. 13.3: a constrained sequence's SC is of the same data size as the LR; others may always fail",
+    handled: "LR and SC of one pair have the same size",
+  },
+  {
+    what: "SC to the reserved bytes by another virtual address",
+    kind: "both right",
+    sentence:
+      "Unpriv. 13.2: an SC is allowed to succeed if the earlier LR reserved the same location using an alias, but " +
+      "is also allowed to fail",
+    handled: "a second address differs in its offset in the page or is 4 KiB away",
+  },
+  {
+    what:
+      "use of a translation whose page-table entry was changed without SFENCE.VMA, and of code without FENCE.I",
+    kind: "both right",
+    sentence:
+      "Priv. 12.2.1: it is unpredictable whether the old or the new entry is used; Unpriv. 5: FENCE.I orders writes " +
+      "to instruction memory",
+    handled:
+      "edits of tables are followed by SFENCE.VMA, code pages and tables are not writable by other stores",
+  },
+  {
+    what: "SC to a misaligned address without a matching reservation: there it only fails",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Unpriv. 13.2: if the address is not naturally aligned, an address-misaligned exception or an access-fault " +
+      "exception will be generated",
+    handled: "SC addresses are aligned; LR and AMO addresses also are misaligned",
+  },
+  {
+    what: "access fault of an AMO: there a load access fault",
+    kind: "defect of QEMU 7.2",
+    sentence: "Priv. 3.1.15, cause 7: store/AMO access fault",
+    handled: "cases with addresses where nothing is have no AMOs (Program.holes)",
+  },
+  {
+    what: "access fault of a misaligned access: there mtval is rounded down below the access",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.1.16: for a misaligned access mtval contains the virtual address of the portion of the access that " +
+      "caused the fault",
+    handled: "cases with addresses where nothing is have no misaligned accesses (Program.holes)",
+  },
+  {
+    what: "MRET or SRET to a less privileged mode: there MPRV stays set",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.1.6.3: an MRET or SRET instruction that changes the privilege mode to a mode less privileged than M " +
+      "also sets MPRV=0",
+    handled: "MPRV is cleared before a return to a lower mode",
+  },
+  {
+    what:
+      "MRET to machine mode with MPRV set: there loads go on with translations of the former MPP",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.1.6.3: when MPRV=1, addresses are translated as though the current mode were set to MPP",
+    handled: "MPP is written anew before each access under MPRV",
+  },
+  {
+    what: "mepc and sepc: there bit 0 can be set",
+    kind: "defect of QEMU 7.2",
+    sentence: "Priv. 3.1.14, 12.1.7: the low bit of mepc (mepc[0]) is always zero",
+    handled: "values written are even",
+  },
+  {
+    what: "MPP: there the reserved mode 2 can be written",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.1.6.1: xPP fields are WARL fields that can hold only privilege mode x and any implemented lower mode",
+    handled: "values written are 0, 1 or 3",
+  },
+  {
+    what:
+      "several pending interrupts: there the lowest number first, without the Advanced Interrupt Architecture",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.1.9: simultaneous interrupts destined for M-mode are handled in the decreasing priority order MEI, MSI, " +
+      "MTI, SEI, SSI, STI",
+    handled:
+      "cases with interrupts run on a peer with x-smaia and x-ssaia, those that look for absent CSRs without",
+  },
+  {
+    what:
+      "medeleg bit 11, and mip, mie and mideleg bits above 11 but for the hypervisor's: there writable",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.1.8: for exceptions that cannot occur in less privileged modes the corresponding medeleg bits should be " +
+      "read-only zero",
+    handled: "these bits are not written",
+  },
+  {
+    what: "mcounteren and scounteren: there 64 bits wide",
+    kind: "defect of QEMU 7.2",
+    sentence: "Priv. 3.1.11, 12.1.5: the counter-enable register is a 32-bit register",
+    handled: "only CY, TM and IR are written",
+  },
+];
