@@ -12,6 +12,7 @@ export class Budget {
   #running = false;
   readonly #words: Int32Array;
 
+  /** Counts for the interpreter in this memory. */
   constructor(memory: WebAssembly.Memory) {
     this.#words = new Int32Array(memory.buffer);
   }

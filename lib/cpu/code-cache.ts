@@ -31,6 +31,7 @@ export class CodeCache {
   readonly #pageAt = new Int32Array(CODE_PAGES).fill(NONE);
   #next = 0;
 
+  /** An empty cache over this memory, with the TLB that maps to it. */
   constructor(memory: GuestMemory, tlb: Tlb) {
     this.#memory = memory;
     this.#tlb = tlb;

@@ -14,6 +14,7 @@ export class CacheCoherence implements Coherence {
   /** Pages with {@linkcode PAGE_TABLE} set. */
   readonly #tables: number[] = [];
 
+  /** Watches this memory for what the caches hold of it. */
   constructor(memory: GuestMemory, tlb: Tlb, code: CodeCache, budget: Budget) {
     this.#memory = memory;
     this.#tlb = tlb;

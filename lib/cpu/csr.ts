@@ -7,10 +7,15 @@ import type { Traps } from "./traps.ts";
 
 /** What CSRs are made of. */
 export interface CsrSources {
+  /** Where most of them are stored. */
   readonly block: HartBlock;
+  /** What counters count. */
   readonly budget: Budget;
+  /** Who asks. */
   readonly modes: Modes;
+  /** What is pending. */
   readonly traps: Traps;
+  /** Where `time` comes from. */
   readonly bus: Bus;
 }
 
@@ -19,8 +24,11 @@ export type CsrEffect = "interrupts" | "translation";
 
 /** One control and status register. Privilege and writability follow from its number (section 2.1). */
 export interface Csr {
+  /** Bits 9:8 say who may access it, bits 11:10 whether it is read-only. */
   readonly number: number;
+  /** Its name in the specification. */
   readonly name: string;
+  /** Its value, unsigned. */
   readonly read: (of: CsrSources) => bigint;
   /** Stores what of the value is legal. Absent: writes change nothing, or trap by the number. */
   readonly write?: (of: CsrSources, value: bigint) => void;
@@ -28,6 +36,7 @@ export interface Csr {
   readonly modify?: (of: CsrSources) => bigint;
   /** Whether the present mode may access it at all, beyond what the number says. */
   readonly permitted?: (of: CsrSources) => boolean;
+  /** What a write may change besides. */
   readonly effects?: readonly CsrEffect[];
 }
 

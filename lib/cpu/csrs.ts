@@ -24,6 +24,7 @@ export class Csrs {
   readonly #words: Int32Array;
   readonly #doubles: BigUint64Array;
 
+  /** CSRs made of these sources; what they change is kept coherent. */
   constructor(memory: WebAssembly.Memory, sources: CsrSources, coherence: CacheCoherence) {
     this.#sources = sources;
     this.#coherence = coherence;

@@ -41,7 +41,7 @@ export class Digester {
   readonly #memory: GuestMemory;
   readonly #hash: Hash;
 
-  /** @param memory The memory to look at. */
+  /** Looks at this memory whenever it is asked. */
   constructor(memory: GuestMemory) {
     this.#memory = memory;
     hashModule ??= new WebAssembly.Module(generateHash());

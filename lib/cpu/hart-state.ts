@@ -12,6 +12,7 @@ export interface HartState {
 
 /** A hart state that was not saved by a hart. */
 export class HartStateError extends Error {
+  /** For telling errors apart. */
   override readonly name = "HartStateError";
 }
 

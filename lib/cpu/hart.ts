@@ -48,6 +48,7 @@ export class Hart {
   #stopRequested = false;
 
   /**
+   * A hart in its reset state.
    * @param memory RAM; a hart of its own for each memory.
    * @param bus Everything else that has an address.
    */

@@ -10,12 +10,15 @@ export type Forward = "none" | "rs1" | "rs2";
 
 /** Instructions that may stand at one place of an idiom, and how they may use the result before them. */
 export interface IdiomPart {
+  /** Mnemonics, one of which stands here. */
   readonly names: readonly string[];
+  /** How it may use the result before it. */
   readonly uses: readonly Forward[];
 }
 
 /** One concrete sequence. */
 export interface Sequence {
+  /** Mnemonics, in order. */
   readonly names: readonly string[];
   /** For each instruction after the first. */
   readonly forwards: readonly Forward[];

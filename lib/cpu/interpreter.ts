@@ -43,12 +43,19 @@ import type { Frame } from "./record-emission.ts";
 
 /** What the interpreter calls when it cannot go on by itself. See `slow-paths.ts`. */
 export interface InterpreterImports {
+  /** Where to load from, or {@linkcode RELOAD}. */
   load(width: number): number;
+  /** Where to store the value in VALUE, or {@linkcode RELOAD}. */
   store(width: number): number;
+  /** Where to load from and store to, or {@linkcode RELOAD}. */
   atomic(width: number): number;
+  /** Where to load from, or {@linkcode RELOAD}; makes the reservation. */
   reserve(width: number): number;
+  /** Where to store, or {@linkcode FAILED}, or {@linkcode RELOAD}; ends the reservation. */
   conditional(width: number): number;
+  /** Executes a CSR instruction; operand and old value are in VALUE. */
   csr(operation: number, record: number): number;
+  /** Executes a privileged instruction. */
   system(event: number, record: number): number;
   /** Makes the page at pc present in the fetch TLB, or traps. */
   fetch(): void;

@@ -23,24 +23,24 @@ export const HART_BLOCK = 0x0000;
 export const HART_BLOCK_BYTES = 1024;
 
 /** Integer register `x[n]` is at `INTEGER_REGISTERS + 8 * n`; the slot of x0 holds 0 for ever. */
-export const INTEGER_REGISTERS = HART_BLOCK;
+export const INTEGER_REGISTERS: number = HART_BLOCK;
 
 /** The engine block. */
 export const ENGINE_BLOCK = 0x1000;
 /** Writes to x0 go here. */
-export const ZERO_SINK = ENGINE_BLOCK;
+export const ZERO_SINK: number = ENGINE_BLOCK;
 /** A 64-bit value on its way between the interpreter and a slow path. */
-export const VALUE = ENGINE_BLOCK + 0x10;
+export const VALUE: number = ENGINE_BLOCK + 0x10;
 /** The virtual address of the access that a slow path is asked for. */
-export const ADDRESS = ENGINE_BLOCK + 0x20;
+export const ADDRESS: number = ENGINE_BLOCK + 0x20;
 /** Steps (32 bits) that may still be executed before the interpreter returns. */
-export const REMAINING = ENGINE_BLOCK + 0x28;
+export const REMAINING: number = ENGINE_BLOCK + 0x28;
 /** The TLB bank (its offset, 32 bits) for loads and stores in the present mode. */
-export const DATA_BANK = ENGINE_BLOCK + 0x2c;
+export const DATA_BANK: number = ENGINE_BLOCK + 0x2c;
 /** The TLB bank (its offset, 32 bits) for instruction fetch in the present mode. */
-export const FETCH_BANK = ENGINE_BLOCK + 0x30;
+export const FETCH_BANK: number = ENGINE_BLOCK + 0x30;
 /** Records of an instruction that crosses a page: itself, a gap, the end-of-page record. */
-export const CROSSING_RECORDS = ENGINE_BLOCK + 0x100;
+export const CROSSING_RECORDS: number = ENGINE_BLOCK + 0x100;
 
 /** The device-state area, laid out by the board. */
 export const DEVICE_STATE = 0x1_0000;
@@ -80,7 +80,7 @@ export const CODE_PAGES = 1024;
 /** Bytes of a decoded record. */
 export const RECORD_BYTES = 16;
 /** Bytes of a decoded page: a record for each halfword and an end-of-page record, padded. */
-export const CODE_PAGE_BYTES = (PAGE_BYTES / 2) * RECORD_BYTES + 256;
+export const CODE_PAGE_BYTES: number = (PAGE_BYTES / 2) * RECORD_BYTES + 256;
 
 /** Guest RAM. */
 export const RAM = 0x220_0000;

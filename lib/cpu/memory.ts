@@ -14,6 +14,7 @@ import {
 
 /** Guest memory was asked for, or addressed, outside its bounds. */
 export class GuestMemoryError extends Error {
+  /** For telling errors apart. */
   override readonly name = "GuestMemoryError";
 }
 
@@ -31,7 +32,7 @@ export interface Coherence {
 /** RAM and the device-state area in one shared `WebAssembly.Memory`, never grown. */
 export class GuestMemory {
   /** Guest-physical address of the first byte of RAM. */
-  static readonly ramBase = RAM_BASE;
+  static readonly ramBase: number = RAM_BASE;
 
   /** The memory that the generated modules import. */
   readonly memory: WebAssembly.Memory;
@@ -50,6 +51,7 @@ export class GuestMemory {
   #coherence: Coherence | undefined;
 
   /**
+   * Zeroed memory.
    * @param ramBytes A multiple of 4096, at most 2 GiB.
    * @throws {GuestMemoryError} On any other size.
    */

@@ -44,7 +44,10 @@ export class Mmu {
   readonly #block: HartBlock;
   readonly #written: (offset: number) => void;
 
-  /** @param written Told the offset in RAM of each page-table entry that the walker changes. */
+  /**
+   * Translates by the tables in this memory.
+   * @param written Told the offset in RAM of each page-table entry that the walker changes.
+   */
   constructor(memory: GuestMemory, block: HartBlock, written: (offset: number) => void) {
     this.#memory = memory;
     this.#block = block;

@@ -13,6 +13,7 @@ export class Modes {
   readonly #block: HartBlock;
   readonly #words: Int32Array;
 
+  /** The modes that this hart block says. */
   constructor(memory: WebAssembly.Memory, block: HartBlock) {
     this.#block = block;
     this.#words = new Int32Array(memory.buffer);

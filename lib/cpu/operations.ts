@@ -7,6 +7,7 @@ import { type Forward, LONGEST_SEQUENCE, sequences } from "./idioms.ts";
 
 /** An instruction as a handler of the interpreter executes it. */
 export interface Part {
+  /** What it does. */
   readonly instruction: Instruction;
   /** Bytes of the instruction, which is how far the record pointer moves on. */
   readonly length: 2 | 4;
@@ -16,6 +17,7 @@ export interface Part {
 
 /** What one handler executes: an instruction, or several in a row. */
 export interface Operation {
+  /** In order; each is a step. */
   readonly parts: readonly Part[];
   /** For each part after the first, which of its operands is the result of the one before. */
   readonly forwards: readonly Forward[];

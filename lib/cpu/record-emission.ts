@@ -20,10 +20,13 @@ export interface Frame {
   readonly bank: Local;
   /** Where to go on, for {@linkcode Frame.lookup}. */
   readonly target: Local;
+  /** Virtual address of the access. */
   readonly address: Local;
+  /** Where in memory the access is done. */
   readonly host: Local;
   /** The result of the part before. */
   readonly result: Local;
+  /** What a slow path has answered. */
   readonly outcome: Local;
   /** Executes the record at `record`. */
   readonly dispatch: Label;
@@ -39,12 +42,19 @@ export interface Frame {
 export interface SlowPaths {
   /** Puts address, pc and `remaining` into memory, where the others find them. */
   readonly synchronise: number;
+  /** See {@linkcode InterpreterImports}. */
   readonly load: number;
+  /** See {@linkcode InterpreterImports}. */
   readonly store: number;
+  /** See {@linkcode InterpreterImports}. */
   readonly atomic: number;
+  /** See {@linkcode InterpreterImports}. */
   readonly reserve: number;
+  /** See {@linkcode InterpreterImports}. */
   readonly conditional: number;
+  /** See {@linkcode InterpreterImports}. */
   readonly csr: number;
+  /** See {@linkcode InterpreterImports}. */
   readonly system: number;
 }
 

@@ -76,7 +76,9 @@ export class RecordWriter {
 export interface Placed {
   /** Bytes from the start of the page. */
   readonly pageOffset: number;
+  /** Its operands. */
   readonly decoded: Decoded;
+  /** How a handler executes it. */
   readonly part: Part;
 }
 

@@ -34,17 +34,29 @@ const NOT_IN_RAM = -1;
 
 /** The parts of a hart that the slow paths work on. */
 export interface HartParts {
+  /** RAM. */
   readonly memory: GuestMemory;
+  /** Devices. */
   readonly bus: Bus;
+  /** Architectural state. */
   readonly block: HartBlock;
+  /** Steps. */
   readonly budget: Budget;
+  /** Privilege of accesses. */
   readonly modes: Modes;
+  /** Takes traps. */
   readonly traps: Traps;
+  /** What to fill after a miss. */
   readonly tlb: Tlb;
+  /** Decoded pages. */
   readonly code: CodeCache;
+  /** What to tell of stores and of cached translations. */
   readonly coherence: CacheCoherence;
+  /** Translates. */
   readonly mmu: Mmu;
+  /** Executes Zicsr. */
   readonly csrs: Csrs;
+  /** Executes privileged instructions. */
   readonly system: SystemInstructions;
 }
 
@@ -60,6 +72,7 @@ export class SlowPaths implements InterpreterImports {
   readonly #halves: Uint16Array;
   readonly #records: RecordWriter;
 
+  /** Slow paths that work on these parts. */
   constructor(parts: HartParts) {
     this.#parts = parts;
     const buffer = parts.memory.memory.buffer;
@@ -70,6 +83,7 @@ export class SlowPaths implements InterpreterImports {
     this.#records = new RecordWriter(parts.memory.memory);
   }
 
+  /** A TLB miss, device access or misaligned access. */
   load(width: number): number {
     const low = this.#low();
     if ((low & (PAGE_BYTES - 1)) + width > PAGE_BYTES) {
@@ -91,6 +105,7 @@ export class SlowPaths implements InterpreterImports {
     return VALUE;
   }
 
+  /** The same for a store of VALUE. */
   store(width: number): number {
     const low = this.#low();
     if ((low & (PAGE_BYTES - 1)) + width > PAGE_BYTES) {
@@ -106,6 +121,7 @@ export class SlowPaths implements InterpreterImports {
     return stored ? VALUE : this.#accessFault(ACCESS.store);
   }
 
+  /** The same for a read-modify-write: in RAM only, and aligned. */
   atomic(width: number): number {
     if ((this.#low() & (width - 1)) !== 0) return this.#trapAtAddress(CAUSE.storeMisaligned);
     const physical = this.#translate(ACCESS.store);
@@ -116,6 +132,7 @@ export class SlowPaths implements InterpreterImports {
       : this.#prepareStore(offset, width);
   }
 
+  /** LR. */
   reserve(width: number): number {
     if ((this.#low() & (width - 1)) !== 0) return this.#trapAtAddress(CAUSE.loadMisaligned);
     const physical = this.#translate(ACCESS.load);
@@ -129,6 +146,7 @@ export class SlowPaths implements InterpreterImports {
     return RAM + offset;
   }
 
+  /** SC. Another virtual address fails without an access, as on QEMU. */
   conditional(width: number): number {
     if ((this.#low() & (width - 1)) !== 0) return this.#trapAtAddress(CAUSE.storeMisaligned);
     const { block, traps } = this.#parts;
@@ -144,10 +162,12 @@ export class SlowPaths implements InterpreterImports {
     return holds ? this.#prepareStore(physical - RAM_BASE, width) : FAILED;
   }
 
+  /** Zicsr. */
   csr(operation: number, record: number): number {
     return this.#parts.csrs.execute(operation, record);
   }
 
+  /** Privileged instructions. */
   system(event: number, record: number): number {
     return this.#parts.system.execute(event, record);
   }

@@ -16,6 +16,7 @@ export class SystemInstructions {
   readonly #modes: Modes;
   readonly #traps: Traps;
 
+  /** Executes records in this memory on these parts. */
   constructor(
     memory: WebAssembly.Memory,
     parts: {

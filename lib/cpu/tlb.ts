@@ -38,6 +38,7 @@ export class Tlb {
   readonly #words: Int32Array;
   readonly #used = new Uint8Array(TLB_BANK_COUNT * 3);
 
+  /** The TLBs in this memory, empty. */
   constructor(memory: GuestMemory) {
     this.#words = new Int32Array(memory.memory.buffer);
     this.#used.fill(1);

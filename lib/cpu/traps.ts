@@ -13,6 +13,7 @@ export class Traps {
   readonly #modes: Modes;
   readonly #budget: Budget;
 
+  /** Takes traps on this hart block, and counts them. */
   constructor(block: HartBlock, modes: Modes, budget: Budget) {
     this.#block = block;
     this.#modes = modes;

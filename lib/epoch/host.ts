@@ -20,8 +20,12 @@ export interface HostClock {
 
 /** How the loop gives the host's event loop its turn. */
 export interface HostLoop {
-  /** Lets pending host events run, then resumes as soon as possible. */
-  turn(): Promise<void>;
+  /**
+   * Lets pending host events run, then resumes as soon as possible.
+   *
+   * @param expecting Whether something is waited for that streams or files will bring: true unless said.
+   */
+  turn(expecting?: boolean): Promise<void>;
   /** Resolves after `ticks` (or never, when undefined), or earlier when `wake` resolves. */
   sleep(ticks: number | undefined, wake: Promise<void>): Promise<void>;
   /** Calls `action` about every `ticks` until the function that it returns is called. */
@@ -48,6 +52,8 @@ export interface DeviceBacks {
 
 /** Where finished epochs go: the log, the members, and from there the devices. */
 export interface Outlet {
+  /** Whether an acknowledgement or a completion is waited for. */
+  readonly expecting: boolean;
   /**
    * Takes the record of a finished epoch with what that epoch wants done outside. Called before the
    * next epoch starts; a promise slows the guest down until it resolves (bounded buffers).

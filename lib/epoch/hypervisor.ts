@@ -105,7 +105,7 @@ export class Hypervisor {
       if (steps === 0 && stop === undefined) await this.#idle();
       await this.#finish(steps);
       if (stop !== undefined && machine.power.kind !== "off") return { kind: "end", reason: stop };
-      await loop.turn();
+      await loop.turn(machine.outstanding.size > 0 || this.#options.outlet.expecting);
     }
   }
 

@@ -2,9 +2,13 @@
 
 /** The operands of the instruction that a compressed one stands for. */
 export interface Expansion {
+  /** Number of the destination register, or 0. */
   readonly rd: number;
+  /** Number of the first source register, or 0. */
   readonly rs1: number;
+  /** Number of the second source register, or 0. */
   readonly rs2: number;
+  /** Immediate, or 0. */
   readonly imm: number;
 }
 
@@ -12,7 +16,9 @@ export interface Expansion {
 export interface Compressed {
   /** Mnemonic. */
   readonly name: string;
+  /** Bits that are fixed. */
   readonly mask: number;
+  /** Their values. */
   readonly match: number;
   /** Name of the instruction that it expands to. */
   readonly base: string;

@@ -18,13 +18,17 @@ export const instructions: readonly Instruction[] = [
 
 /** An instruction with its operands. */
 export interface Decoded {
+  /** What it does; for a compressed one, its expansion. */
   readonly instruction: Instruction;
   /** Bytes: 2 or 4. */
   readonly length: 2 | 4;
   /** The 16 or 32 bits it was decoded from, unsigned. */
   readonly bits: number;
+  /** Bits 11:7, whether or not the format has rd. */
   readonly rd: number;
+  /** Bits 19:15. */
   readonly rs1: number;
+  /** Bits 24:20. */
   readonly rs2: number;
   /** Sign-extended to 32 bits. */
   readonly imm: number;

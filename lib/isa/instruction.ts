@@ -12,6 +12,7 @@ export interface Instruction {
   readonly mask: number;
   /** Their values. */
   readonly match: number;
+  /** Where its immediate lies. */
   readonly format: Format;
   /** Operands in the order of the assembly language, as in `rd,rs1,imm`. */
   readonly operands: string;

@@ -29,6 +29,7 @@ export class Follower {
   #end: EndRecord | undefined;
   #recordTicks: number;
   #reportedTicks = 0;
+  #reportedEpoch = -1;
   #headerSeen = false;
 
   /** Nothing happens before {@linkcode executeAvailable}. */
@@ -51,7 +52,7 @@ export class Follower {
     return this.#end;
   }
 
-  /** When the last executed record was taken, in ticks of the host's clock. */
+  /** When the last executed record came, in ticks of the host's clock. */
   get recordTicks(): number {
     return this.#recordTicks;
   }
@@ -105,14 +106,14 @@ export class Follower {
     this.#replica = this.#restorer.accept(item, this.events);
     if (!this.#replica) return;
     this.#restorer = undefined;
-    this.#recordTicks = this.clock.monotonicTicks();
+    this.#recordTicks = this.intake.takenTicks;
     await this.events.joined?.(this.#replica);
   }
 
   async #execute({ record }: LogItem): Promise<void> {
     const replica = this.#replica;
     if (!replica || record.kind !== "epoch") throw new Error("An epoch came before its snapshot");
-    this.#recordTicks = this.clock.monotonicTicks();
+    this.#recordTicks = this.intake.takenTicks;
     replica.begin(record);
     let slices = 0;
     while (!replica.advance(SLICE_STEPS)) {
@@ -125,9 +126,12 @@ export class Follower {
 
   #report(now: boolean): void {
     if (!this.#replica || !this.intake.header?.acknowledged) return;
+    const { epoch } = this.#replica;
     const ticks = this.clock.monotonicTicks();
+    if (epoch === this.#reportedEpoch) return;
     if (!now && ticks - this.#reportedTicks < REPORT_TICKS) return;
     this.#reportedTicks = ticks;
-    this.intake.answer({ kind: "executed", epoch: this.#replica.epoch });
+    this.#reportedEpoch = epoch;
+    this.intake.answer({ kind: "executed", epoch });
   }
 }

@@ -12,11 +12,18 @@ import type { ByteStream } from "./transport.ts";
 /** Bytes of records kept in memory for a replica that lags; beyond it the writer is slowed. */
 const BACKLOG_BYTES = 64 << 20;
 
+/** A record in memory, and when it came. */
+interface Arrived {
+  readonly item: LogItem;
+  readonly ticks: number;
+}
+
 /** One log stream on its way into memory. */
 export class Intake {
   readonly #decoder = new RecordDecoder();
   readonly #grammar = new LogGrammar();
-  #queue: LogItem[] = [];
+  #queue: Arrived[] = [];
+  #takenTicks = 0;
   #next = 0;
   #backlogBytes = 0;
   #heardTicks: number;
@@ -78,8 +85,10 @@ export class Intake {
 
   /** The next record, if one is in memory. */
   take(): LogItem | undefined {
-    const item = this.#queue[this.#next];
-    if (!item) return undefined;
+    const arrived = this.#queue[this.#next];
+    if (!arrived) return undefined;
+    const { item } = arrived;
+    this.#takenTicks = arrived.ticks;
     this.#next++;
     this.#backlogBytes -= item.byteLength;
     if (this.#next === this.#queue.length || this.#next > 4096) {
@@ -88,6 +97,11 @@ export class Intake {
     }
     if (this.#backlogBytes < BACKLOG_BYTES) this.#room?.();
     return item;
+  }
+
+  /** When the record that was taken last came, in ticks of the host's clock. */
+  get takenTicks(): number {
+    return this.#takenTicks;
   }
 
   /** Resolves when something has come, or nothing more will. */
@@ -140,7 +154,7 @@ export class Intake {
       for (const item of items) {
         this.#grammar.accept(item);
         if (item.record.kind === "header") this.#openReturns(item.record);
-        this.#queue.push(item);
+        this.#queue.push({ item, ticks: this.#heardTicks });
         this.#backlogBytes += item.byteLength;
         accepted++;
       }

@@ -136,6 +136,12 @@ export class LiveMachine implements Outlet {
     return this.#dispatcher.counts;
   }
 
+  /** Whether an acknowledgement or a performed output is waited for. */
+  get expecting(): boolean {
+    const { held, underWay } = this.#dispatcher.counts;
+    return held > 0 || underWay > 0 || this.#roster.attachments.length > 0;
+  }
+
   /** Who could take over. */
   get roster(): Roster {
     return this.#roster;

@@ -186,6 +186,8 @@ export class Roster implements AttachmentEvents {
    * a hand-over leaves them in.
    */
   async end(record: EndRecord): Promise<void> {
+    // From here on streams end because we end them: nobody is removed for that (rule 6, hand-over).
+    this.#ending = true;
     for (const { attachment } of this.#entries.values()) attachment.send(record);
     const ended = [...this.#entries.values()].map(({ attachment }) => attachment.finish());
     await this.loop.sleep(this.limits.silenceTicks, Promise.all(ended).then(() => {}));
@@ -197,7 +199,6 @@ export class Roster implements AttachmentEvents {
 
   /** Takes everybody out of the record for certain, before the lock may be freed (rule 6). */
   async #emptyRecord(): Promise<void> {
-    this.#ending = true;
     while (this.#knowledge && this.store && !mayFreeLock("clean", this.#knowledge)) {
       if (this.#knowledge.writing) {
         await this.loop.turn();

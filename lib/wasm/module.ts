@@ -4,7 +4,9 @@ import { unsignedLeb } from "./leb128.ts";
 
 /** Parameters and results of a function. */
 export interface Signature {
+  /** Types of the parameters, in order. */
   readonly parameters: readonly ValueType[];
+  /** Types of the results, in order. */
   readonly results: readonly ValueType[];
 }
 
@@ -21,6 +23,7 @@ export class FunctionBuilder {
   readonly parameters: readonly Local[];
   readonly #locals: Local[] = [];
 
+  /** A function with no locals yet. */
   constructor(readonly signature: Signature) {
     this.parameters = signature.parameters.map((type, index) => new Local(index, type));
   }

@@ -88,6 +88,14 @@ export const DIFFERENCES: readonly Difference[] = [
     handled: "cases with addresses where nothing is have no misaligned accesses (Program.holes)",
   },
   {
+    what: "page-table entry where nothing is: there a page fault",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 12.3.2: if accessing pte violates a PMA or PMP check, raise an access-fault exception corresponding to " +
+      "the original access type",
+    handled: "entries that point to tables point to the case's own",
+  },
+  {
     what: "MRET or SRET to a less privileged mode: there MPRV stays set",
     kind: "defect of QEMU 7.2",
     sentence:

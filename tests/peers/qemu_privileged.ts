@@ -231,14 +231,19 @@ function entryBits(random: Random): bigint {
   return bits;
 }
 
-/** An entry for a superpage (level 1) or gigapage (level 2): onto RAM, aligned or not, a table, or nothing. */
+/** A physical address where nothing is, aligned to a gigapage. */
+const NOWHERE = 0x1_0000_0000;
+
+/** An entry for a superpage (level 1) or gigapage (level 2): onto RAM, aligned or not, a table, or nowhere. */
 export function largeEntry({ random, holes }: Program, level: 1 | 2): bigint {
   const bits = entryBits(random);
+  if ((bits & (PTE.R | PTE.W | PTE.X)) === 0n) {
+    return pageTableEntry(level === 1 ? LEVEL_0B : LEVEL_1B, bits);
+  }
   const target = random.weighted<number>([
     [6, RAM_BASE],
     [1, RAM_BASE + (random.between(1, 511) << 12)],
-    [holes ? 2 : 0, RAM_BASE + RAM_BYTES],
-    [1, level === 1 ? LEVEL_0B : LEVEL_1B],
+    [holes ? 2 : 0, NOWHERE],
   ]);
   return pageTableEntry(target, bits);
 }

@@ -37,7 +37,8 @@ Deno.test("only one holds the fence, also among two openings by one process", ()
 Deno.test("a link to the image is the same fence", () =>
   withFolder((folder) => {
     const path = file(folder, "disk.img");
-    Deno.symlinkSync(path, `${folder}/link.img`);
+    // Deno.symlinkSync wants to write everywhere.
+    new Deno.Command("ln", { args: ["-s", path, `${folder}/link.img`] }).outputSync();
     const fence = Fence.try([`${folder}/link.img`])!;
     assertEquals(fence.paths, [Deno.realPathSync(path)]);
     assertEquals(Fence.try([path]), undefined);

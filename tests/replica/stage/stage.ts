@@ -69,7 +69,7 @@ class Mortal {
 
   /** The event loop of this process: after its death nothing is ever resumed. */
   readonly loop: HostLoop = {
-    turn: () => this.unlessDead(hostLoop.turn()),
+    turn: (expecting) => this.unlessDead(hostLoop.turn(expecting)),
     sleep: (ticks, wake) => this.unlessDead(hostLoop.sleep(ticks, wake)),
     every: (ticks, action) => {
       const stop = hostLoop.every(ticks, action);
