@@ -1,6 +1,6 @@
 /** Keeps what was cached from memory coherent with memory, at once (design invariant 9). */
 import type { Budget } from "./budget.ts";
-import type { CodeCache } from "./code-cache.ts";
+import type { CodeCache } from "./code_cache.ts";
 import { PAGE_BYTES, PAGE_CODE, PAGE_TABLE, PAGE_WRITTEN, RAM } from "./layout.ts";
 import type { Coherence, GuestMemory } from "./memory.ts";
 import type { Tlb } from "./tlb.ts";

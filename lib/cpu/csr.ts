@@ -1,7 +1,7 @@
 /** The shape of an entry of the CSR tables. */
 import type { Budget } from "./budget.ts";
 import type { Bus } from "./bus.ts";
-import { type Field, type HartBlock, legal } from "./hart-block.ts";
+import { type Field, type HartBlock, legal } from "./hart_block.ts";
 import type { Modes } from "./modes.ts";
 import type { Traps } from "./traps.ts";
 

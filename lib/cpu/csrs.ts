@@ -1,13 +1,13 @@
 /** Executes the instructions of Zicsr. */
 import type { CacheCoherence } from "./coherence.ts";
 import type { Csr, CsrSources } from "./csr.ts";
-import { counterCsrs } from "./csr-counters.ts";
-import { machineCsrs } from "./csr-machine.ts";
-import { supervisorCsrs } from "./csr-supervisor.ts";
+import { counterCsrs } from "./csr_counters.ts";
+import { machineCsrs } from "./csr_machine.ts";
+import { supervisorCsrs } from "./csr_supervisor.ts";
 import { VALUE } from "./layout.ts";
 import { CAUSE, MSTATUS } from "./privilege.ts";
 import { RECORD } from "./record.ts";
-import { csrOperations, DONE, REDIRECT, RELOAD } from "./record-emission.ts";
+import { csrOperations, DONE, REDIRECT, RELOAD } from "./record_emission.ts";
 
 /** Every CSR of the hart. */
 export const csrs: readonly Csr[] = [...machineCsrs, ...supervisorCsrs, ...counterCsrs];

@@ -1,23 +1,23 @@
 /** The hart: RV64IMAC with M, S and U modes, run for an exact number of steps. */
 import { Budget } from "./budget.ts";
 import type { Bus } from "./bus.ts";
-import { CodeCache } from "./code-cache.ts";
+import { CodeCache } from "./code_cache.ts";
 import { CacheCoherence } from "./coherence.ts";
 import { Csrs } from "./csrs.ts";
-import { fields, HartBlock, MSTATUS_FIXED } from "./hart-block.ts";
-import { type HartState, restoreHart, saveHart } from "./hart-state.ts";
+import { fields, HartBlock, MSTATUS_FIXED } from "./hart_block.ts";
+import { type HartState, restoreHart, saveHart } from "./hart_state.ts";
 import { generateInterpreter } from "./interpreter.ts";
 import type { GuestMemory } from "./memory.ts";
 import { Mmu } from "./mmu.ts";
 import { Modes } from "./modes.ts";
 import { PRIVILEGE } from "./privilege.ts";
-import { SlowPaths } from "./slow-paths.ts";
-import { SystemInstructions } from "./system-instructions.ts";
+import { SlowPaths } from "./slow_paths.ts";
+import { SystemInstructions } from "./system_instructions.ts";
 import { Tlb } from "./tlb.ts";
 import { Traps } from "./traps.ts";
 
 export type { Bus } from "./bus.ts";
-export { type HartState, HartStateError } from "./hart-state.ts";
+export { type HartState, HartStateError } from "./hart_state.ts";
 
 /** Bits of `mip` that devices drive: MSIP, MTIP, MEIP, SEIP, STIP, SSIP. */
 export type InterruptBit = 3 | 7 | 11 | 9 | 5 | 1;

@@ -26,7 +26,7 @@ import {
   when,
 } from "../wasm/code.ts";
 import { FunctionBuilder, ModuleBuilder, type Signature } from "../wasm/module.ts";
-import { fieldOffset } from "./hart-block.ts";
+import { fieldOffset } from "./hart_block.ts";
 import {
   ADDRESS,
   CROSSING_RECORDS,
@@ -38,10 +38,10 @@ import {
   TLB_ENTRY_BYTES,
 } from "./layout.ts";
 import { operations, PSEUDO } from "./operations.ts";
-import { emitHandler, pcOf } from "./record-emission.ts";
-import type { Frame } from "./record-emission.ts";
+import { emitHandler, pcOf } from "./record_emission.ts";
+import type { Frame } from "./record_emission.ts";
 
-/** What the interpreter calls when it cannot go on by itself. See `slow-paths.ts`. */
+/** What the interpreter calls when it cannot go on by itself. See `slow_paths.ts`. */
 export interface InterpreterImports {
   /** Where to load from, or {@linkcode RELOAD}. */
   load(width: number): number;

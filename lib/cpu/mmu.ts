@@ -4,7 +4,7 @@
  * The walker sets A and D itself. It is a pure function of memory and privilege: what a TLB remembers of
  * it can be forgotten at any time (design invariant 9).
  */
-import type { HartBlock } from "./hart-block.ts";
+import type { HartBlock } from "./hart_block.ts";
 import { PAGE_BYTES, RAM, RAM_BASE } from "./layout.ts";
 import type { GuestMemory } from "./memory.ts";
 import { CAUSE, MSTATUS, PRIVILEGE } from "./privilege.ts";

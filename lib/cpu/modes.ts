@@ -1,5 +1,5 @@
 /** Which privilege the hart fetches and loads with, and the TLB banks that go with it. */
-import type { HartBlock } from "./hart-block.ts";
+import type { HartBlock } from "./hart_block.ts";
 import { DATA_BANK, FETCH_BANK } from "./layout.ts";
 import { MPP_SHIFT, MSTATUS, PRIVILEGE } from "./privilege.ts";
 import { BANK } from "./tlb.ts";

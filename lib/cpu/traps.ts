@@ -1,6 +1,6 @@
 /** Traps, interrupts and returns from them (privileged specification, sections 3.1.6 to 3.1.9, 3.3.2). */
 import type { Budget } from "./budget.ts";
-import { type HartBlock, NO_RESERVATION } from "./hart-block.ts";
+import { type HartBlock, NO_RESERVATION } from "./hart_block.ts";
 import type { Modes } from "./modes.ts";
 import { INTERRUPT_PRIORITY, MPP_SHIFT, MSTATUS, PRIVILEGE } from "./privilege.ts";
 

@@ -70,8 +70,9 @@ export class BackupError extends Error {
 
 /** Time given to a two-way stream to reach its end once the lock is held; acknowledgements cover it. */
 const DRAIN_TICKS = 20_000_000;
-/** How often a stalled backup asks, and an undecided one probes, ticks. */
-const ASK_TICKS = 200_000;
+/** How often a stalled backup asks, ticks: doubled from first to longest, since a lock may be held yet. */
+const ASK_TICKS = { first: 10_000, longest: 200_000 } as const;
+/** How often a backup that does not know whose its disk is probes, ticks. */
 const PROBE_TICKS = 2_000_000;
 
 /** One backup, from its stream's header to its promotion or its end. */
@@ -86,6 +87,8 @@ export class Backup {
   #operatorSaysLeave = false;
   #noted = "";
   #probedTicks = 0;
+  /** How often it has asked since it last heard something. */
+  #asked = 0;
   #wake: (() => void) | undefined;
   #lockHeldTicks: number | undefined;
 
@@ -156,9 +159,11 @@ export class Backup {
     if (failure instanceof LogError && this.#intake.empty) throw failure;
     if (!end && !this.#intake.over && !this.#silent()) {
       this.#noted = "";
+      this.#asked = 0;
       await this.#probe();
       return undefined;
     }
+    this.#asked++;
     return await this.#stalled();
   }
 
@@ -190,8 +195,12 @@ export class Backup {
       return await this.#leave({ kind: "stalled", reason: `${what} before a whole snapshot` });
     }
     if (onStall === "exit") return await this.#leave({ kind: "stalled", reason: what });
+    if (onStall === "wait" && !this.#operatorSaysPromote) {
+      this.#noteOnce(`${what}; waiting as told: SIGUSR1 asks for the promotion, SIGTERM leaves`);
+      return undefined;
+    }
     if (this.#claim && this.#claim.sharing !== "replica") {
-      return onStall === "wait" ? undefined : await this.#governed(what, replica);
+      return await this.#governed(what, replica);
     }
     if (onStall === "promote" || this.#operatorSaysPromote) {
       await this.#prepare(replica);
@@ -290,7 +299,7 @@ export class Backup {
     let sharing = await this.#claim?.probe(true);
     // Rule 8: before it says that it has joined, a backup must have found the lock held.
     while (sharing === "undecided" && !this.#claim!.foundLockBusy && !this.#intake.over) {
-      await this.#options.loop.sleep(ASK_TICKS, this.#intake.arrival());
+      await this.#options.loop.sleep(ASK_TICKS.longest, this.#intake.arrival());
       sharing = await this.#claim!.probe(true);
     }
     if (sharing === "replica") {
@@ -320,7 +329,9 @@ export class Backup {
     const woken = new Promise<void>((resolve) => this.#wake = resolve);
     // A stream that is over has nothing more to say; what is waited for then is the lock, or a word.
     const news = this.#intake.over ? woken : Promise.race([this.#intake.arrival(), woken]);
-    await this.#options.loop.sleep(ASK_TICKS, news);
+    const { first, longest } = ASK_TICKS;
+    const ticks = this.#asked === 0 ? longest : Math.min(first * 2 ** this.#asked, longest);
+    await this.#options.loop.sleep(ticks, news);
   }
 
   #noteOnce(text: string): void {

@@ -45,11 +45,6 @@ export class Local {
   set(value: Code): Code {
     return [value, 0x21, ...unsignedLeb(this.index)];
   }
-
-  /** Stores `value` and yields it. */
-  tee(value: Code): Code {
-    return [value, 0x22, ...unsignedLeb(this.index)];
-  }
 }
 
 const binary = (opcode: number) => (a: Code, b: Code): Code => [a, b, opcode];
@@ -73,26 +68,18 @@ const storing =
 export const i32 = {
   const: (value: number): Code => [0x41, ...signedLeb(BigInt(value | 0))],
   load: loading(0x28, 2),
-  load8_u: loading(0x2d, 0),
   load16_u: loading(0x2f, 1),
   store: storing(0x36, 2),
   eqz: unary(0x45),
   eq: binary(0x46),
   ne: binary(0x47),
-  lt_s: binary(0x48),
-  lt_u: binary(0x49),
-  ge_s: binary(0x4e),
-  ge_u: binary(0x4f),
   add: binary(0x6a),
   sub: binary(0x6b),
   mul: binary(0x6c),
-  div_s: binary(0x6d),
   div_u: binary(0x6e),
   rem_s: binary(0x6f),
   rem_u: binary(0x70),
   and: binary(0x71),
-  or: binary(0x72),
-  xor: binary(0x73),
   shl: binary(0x74),
   shr_s: binary(0x75),
   shr_u: binary(0x76),
@@ -207,10 +194,6 @@ export function call(functionIndex: number, ...args: readonly Code[]): Code {
 
 /** Returns from the function. */
 export const leave: Code = [0x0f];
-/** Discards a value. */
-export const drop: (value: Code) => Code = unary(0x1a);
-/** Cannot be reached. */
-export const unreachable: Code = [0x00];
 
 /** The bytes of a function body, labels resolved. */
 export function assemble(code: Code): number[] {

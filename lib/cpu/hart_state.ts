@@ -1,5 +1,5 @@
 /** Saving and restoring a hart as named plain data; what is restored is not trusted. */
-import { type Field, fields, type HartBlock, legal, MSTATUS_FIXED } from "./hart-block.ts";
+import { type Field, fields, type HartBlock, legal, MSTATUS_FIXED } from "./hart_block.ts";
 import { MPP_SHIFT } from "./privilege.ts";
 
 /** All architectural state of a hart. */

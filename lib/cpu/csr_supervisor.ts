@@ -1,7 +1,7 @@
 /** Supervisor-level CSRs (privileged specification, chapter 4): mostly views of machine-level ones. */
 import { type Csr, stored } from "./csr.ts";
-import { trapVector } from "./csr-machine.ts";
-import { legal } from "./hart-block.ts";
+import { trapVector } from "./csr_machine.ts";
+import { legal } from "./hart_block.ts";
 import { MSTATUS, PRIVILEGE } from "./privilege.ts";
 
 const SSTATUS = BigInt(MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.SUM | MSTATUS.MXR);

@@ -1,6 +1,6 @@
 /** Machine-level CSRs (privileged specification, chapter 3). */
 import { constant, type Csr, type CsrSources, stored } from "./csr.ts";
-import { type Field, legal, MSTATUS_FIXED } from "./hart-block.ts";
+import { type Field, legal, MSTATUS_FIXED } from "./hart_block.ts";
 import { MPP_SHIFT, MSTATUS } from "./privilege.ts";
 
 const PMP = { read: 0x01, write: 0x02, mode: 0x18, topOfRange: 0x08, locked: 0x80 } as const;

@@ -1,10 +1,10 @@
 /** What the interpreter leaves to TypeScript: TLB misses, devices, misaligned accesses, CSRs, traps. */
 import type { Bus } from "./bus.ts";
 import type { Budget } from "./budget.ts";
-import type { CodeCache } from "./code-cache.ts";
+import type { CodeCache } from "./code_cache.ts";
 import type { CacheCoherence } from "./coherence.ts";
 import type { Csrs } from "./csrs.ts";
-import type { HartBlock } from "./hart-block.ts";
+import type { HartBlock } from "./hart_block.ts";
 import type { InterpreterImports } from "./interpreter.ts";
 import {
   ADDRESS,
@@ -25,8 +25,8 @@ import type { Modes } from "./modes.ts";
 import { PSEUDO } from "./operations.ts";
 import { CAUSE } from "./privilege.ts";
 import { place, RecordWriter } from "./record.ts";
-import { DONE, FAILED, RELOAD } from "./record-emission.ts";
-import type { SystemInstructions } from "./system-instructions.ts";
+import { DONE, FAILED, RELOAD } from "./record_emission.ts";
+import type { SystemInstructions } from "./system_instructions.ts";
 import type { Tlb } from "./tlb.ts";
 import type { Traps } from "./traps.ts";
 

@@ -1,6 +1,6 @@
 /** Zicntr and the machine-level counters (privileged specification, sections 3.1.10 to 3.1.12). */
 import { constant, type Csr, type CsrSources, stored } from "./csr.ts";
-import { legal } from "./hart-block.ts";
+import { legal } from "./hart_block.ts";
 import { PRIVILEGE } from "./privilege.ts";
 
 const TIME = 1;

@@ -1,11 +1,11 @@
 /** Executes ECALL, EBREAK, MRET, SRET, WFI and SFENCE.VMA (privileged specification, sections 3.3, 4.2). */
 import type { SystemEvent } from "../isa/emission.ts";
 import type { Budget } from "./budget.ts";
-import type { HartBlock } from "./hart-block.ts";
+import type { HartBlock } from "./hart_block.ts";
 import type { Modes } from "./modes.ts";
 import { CAUSE, MSTATUS, PRIVILEGE } from "./privilege.ts";
 import { RECORD } from "./record.ts";
-import { DONE, RELOAD, systemEvents } from "./record-emission.ts";
+import { DONE, RELOAD, systemEvents } from "./record_emission.ts";
 import type { Traps } from "./traps.ts";
 
 /** The privileged instructions of one hart. */
