@@ -55,7 +55,8 @@ export class Budget {
 
   /** Charges a step for a trap that no instruction was charged for. */
   charge(): void {
-    this.#words[REMAINING >> 2]!--;
+    if (this.#words[REMAINING >> 2] === 0) this.#deferred--;
+    else this.#words[REMAINING >> 2]!--;
   }
 
   #executed(): number {

@@ -80,7 +80,7 @@ export class CodeCache {
   /** The instruction at an offset of a page, unless it does not end there. */
   #placed(page: number, pageOffset: number): Placed | undefined {
     if (pageOffset >= PAGE_BYTES) return undefined;
-    const half = (page + pageOffset) >> 1;
+    const half = (page + pageOffset) >>> 1;
     const low = this.#halves[half]!;
     if (crossesPage(low, pageOffset)) return undefined;
     return place(low | this.#halves[half + 1]! << 16, pageOffset);
@@ -90,7 +90,7 @@ export class CodeCache {
   firstHalf(at: number): number {
     const place = Math.floor((at - CODE_POOL) / CODE_PAGE_BYTES);
     const pageOffset = (at - baseOf(place)) / RECORD_BYTES_PER_BYTE;
-    return this.#halves[(RAM + this.#pageAt[place]! * PAGE_BYTES + pageOffset) >> 1]!;
+    return this.#halves[(RAM + this.#pageAt[place]! * PAGE_BYTES + pageOffset) >>> 1]!;
   }
 
   /** Forgets what was decoded from bytes of one page. */

@@ -94,7 +94,8 @@ export class Hart {
   }
 
   /**
-   * The state that a boot ROM leaves: M-mode at `entry`, everything else cleared. Steps go on counting.
+   * The state that a boot ROM leaves: M-mode at `entry`, everything else cleared, also the interrupt lines:
+   * devices drive theirs anew. Steps go on counting.
    * @param entry Guest-physical address of the first instruction.
    * @param a0 By convention the hart's number.
    * @param a1 By convention the address of the device tree.

@@ -33,6 +33,8 @@ export interface Coherence {
 export class GuestMemory {
   /** Guest-physical address of the first byte of RAM. */
   static readonly ramBase: number = RAM_BASE;
+  /** Most bytes of RAM: 2 GiB. */
+  static readonly largest: number = RAM_LIMIT;
 
   /** The memory that the generated modules import. */
   readonly memory: WebAssembly.Memory;

@@ -1,4 +1,4 @@
-/** The operations of the interpreter: instructions, and sequences of them, in the variants that records name. */
+/** The operations of the interpreter: instructions and sequences of them, in the variants that records name. */
 import { compressed } from "../isa/compressed.ts";
 import { instructions } from "../isa/decoder.ts";
 import type { Instruction } from "../isa/instruction.ts";

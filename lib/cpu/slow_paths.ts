@@ -204,7 +204,7 @@ export class SlowPaths implements InterpreterImports {
       traps.exception(mmu.cause, second);
       return RELOAD;
     }
-    const word = code.firstHalf(record) | this.#halves[(RAM + offset) >> 1]! << 16;
+    const word = code.firstHalf(record) | this.#halves[(RAM + offset) >>> 1]! << 16;
     this.#records.write(CROSSING_RECORDS, place(word, PAGE_BYTES - 2), () => undefined);
     this.#records.pseudo(CROSSING_RECORDS + 32, PSEUDO.pageEnd);
     return DONE;

@@ -325,7 +325,6 @@ export class Backup {
   }
 
   async #pause(): Promise<void> {
-    this.#intake.lookForEnd();
     const woken = new Promise<void>((resolve) => this.#wake = resolve);
     // A stream that is over has nothing more to say; what is waited for then is the lock, or a word.
     const news = this.#intake.over ? woken : Promise.race([this.#intake.arrival(), woken]);

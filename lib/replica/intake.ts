@@ -27,8 +27,8 @@ export class Intake {
   #next = 0;
   #backlogBytes = 0;
   #heardTicks: number;
-  #bytesRead = 0;
-  #reachedEnd = false;
+  /** Size of a file that is followed when it was opened. */
+  readonly #bytesAtFirst: number | undefined;
   #grewAfterEnd = false;
   #over = false;
   #failure: Error | undefined;
@@ -39,6 +39,7 @@ export class Intake {
   /** Starts reading at once. */
   constructor(readonly stream: ByteStream, private readonly clock: HostClock) {
     this.#heardTicks = clock.monotonicTicks();
+    this.#bytesAtFirst = stream.presentBytes?.();
     void this.#read();
   }
 
@@ -54,18 +55,12 @@ export class Intake {
 
   /** Whether it is a file that is followed, which never ends by itself. */
   get followsFile(): boolean {
-    return this.stream.presentBytes !== undefined;
+    return this.#bytesAtFirst !== undefined;
   }
 
-  /** Whether a record has come after the file had been read to its then end (rule 7). */
+  /** Whether a record has come from behind the end that the file had when it was opened (rule 7). */
   get grewAfterEnd(): boolean {
     return this.#grewAfterEnd;
-  }
-
-  /** Looks whether a file that is followed has been read to its present end. */
-  lookForEnd(): void {
-    const present = this.stream.presentBytes?.();
-    if (present !== undefined && this.#bytesRead >= present) this.#reachedEnd = true;
   }
 
   /** Whether nothing more will come: end of stream, an `end` record, or damage. */
@@ -130,7 +125,6 @@ export class Intake {
       if (!this.stream.readable) throw new Error(`${this.stream.name} cannot be read from`);
       for await (const chunk of this.stream.readable) {
         this.#heardTicks = this.clock.monotonicTicks();
-        this.#bytesRead += chunk.length;
         this.#accept(this.#decoder.push(chunk));
         if (this.#decoder.failure) throw this.#decoder.failure;
         if (this.#backlogBytes >= BACKLOG_BYTES) {
@@ -160,10 +154,10 @@ export class Intake {
       }
     } finally {
       if (accepted > 0) {
-        this.#grewAfterEnd ||= this.#reachedEnd;
-        if (this.header?.acknowledged) {
-          this.answer({ kind: "acknowledge", record: items[accepted - 1]!.number });
-        }
+        const { number, byteOffset, byteLength } = items[accepted - 1]!;
+        this.#grewAfterEnd ||= this.#bytesAtFirst !== undefined &&
+          byteOffset + byteLength > this.#bytesAtFirst;
+        if (this.header?.acknowledged) this.answer({ kind: "acknowledge", record: number });
         this.#wakeUp();
       }
     }

@@ -236,7 +236,7 @@ export interface FollowerExperience {
   readonly transport: "two-way" | "pipe" | "file";
   /** It found the lock busy at least once. */
   readonly foundLockBusy: boolean;
-  /** A whole record came after it had read the stream to its then end. */
+  /** A whole record came from behind the end that the file had when it was opened. */
   readonly grewAfterEnd: boolean;
 }
 

@@ -66,7 +66,7 @@ const storing =
 
 /** Instructions on 32-bit integers. */
 export const i32 = {
-  const: (value: number): Code => [0x41, ...signedLeb(BigInt(value | 0))],
+  const: (value: number): Code => [0x41, ...signedLeb(value | 0)],
   load: loading(0x28, 2),
   load16_u: loading(0x2f, 1),
   store: storing(0x36, 2),
@@ -89,7 +89,10 @@ export const i32 = {
 
 /** Instructions on 64-bit integers. */
 export const i64 = {
-  const: (value: number | bigint): Code => [0x42, ...signedLeb(BigInt.asIntN(64, BigInt(value)))],
+  const: (value: number | bigint): Code => [
+    0x42,
+    ...signedLeb(typeof value === "bigint" ? BigInt.asIntN(64, value) : value),
+  ],
   load: loading(0x29, 3),
   load8_s: loading(0x30, 0),
   load8_u: loading(0x31, 0),
@@ -198,6 +201,8 @@ export const leave: Code = [0x0f];
 /** The bytes of a function body, labels resolved. */
 export function assemble(code: Code): number[] {
   const bytes: number[] = [];
+  /** How many blocks enclose the one of a label. */
+  const depths = new Map<Label, number>();
   const open: Label[] = [];
   const visit = (piece: Code) => {
     for (const item of piece) {
@@ -207,12 +212,15 @@ export function assemble(code: Code): number[] {
     }
   };
   const mark = (item: Mark) => {
-    if (item.kind === "enter") open.push(item.label);
-    else if (item.kind === "leave") open.pop();
-    else {
-      const depth = open.length - 1 - open.lastIndexOf(item.label);
-      if (depth === open.length) throw new Error("Cannot branch to a label that is not open");
-      bytes.push(...unsignedLeb(depth));
+    if (item.kind === "enter") {
+      depths.set(item.label, open.length);
+      open.push(item.label);
+    } else if (item.kind === "leave") {
+      depths.delete(open.pop()!);
+    } else {
+      const depth = depths.get(item.label);
+      if (depth === undefined) throw new Error("Cannot branch to a label that is not open");
+      bytes.push(...unsignedLeb(open.length - 1 - depth));
     }
   };
   visit(code);

@@ -13,17 +13,28 @@ export function unsignedLeb(value: number): number[] {
 }
 
 /** Encodes a signed integer of up to 64 bits. */
-export function signedLeb(value: bigint): number[] {
+export function signedLeb(value: number | bigint): number[] {
+  return typeof value === "number" && value === (value | 0) ? small(value) : large(BigInt(value));
+}
+
+function small(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;
-  for (;;) {
-    const low = Number(rest & 0x7fn);
-    rest >>= 7n;
-    const done = (rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0);
-    if (done) {
-      bytes.push(low);
-      return bytes;
-    }
-    bytes.push(low | 0x80);
+  while (rest < -0x40 || rest >= 0x40) {
+    bytes.push((rest & 0x7f) | 0x80);
+    rest >>= 7;
   }
+  bytes.push(rest & 0x7f);
+  return bytes;
+}
+
+function large(value: bigint): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest < -0x40n || rest >= 0x40n) {
+    bytes.push(Number(rest & 0x7fn) | 0x80);
+    rest >>= 7n;
+  }
+  bytes.push(Number(rest & 0x7fn));
+  return bytes;
 }

@@ -204,6 +204,18 @@ Deno.test("an entry that was executed as code is another instruction once the wa
   ]);
 });
 
+Deno.test("a fetch that sets A in a page of code and then faults is one step", () => {
+  const machine = mapped(V | X, encode("jalr", { rd: 7, rs1: 6 }), encode("jalr", { rs1: 2 }));
+  machine.setWord(LEAF, entry(DEVICE, V | X));
+  machine.load(LEAF + 0x800, encode("jalr", { rs1: 7 }));
+  machine.load(HANDLER, encode("addi", { rd: 9, rs1: 9, imm: 1 }), encode("jal", { imm: -4 }));
+  machine.set({ x6: LEAF + 0x800 });
+  assertEquals(machine.hart.run(100), 100);
+  assertEquals(fault(machine), [1n, BigInt(VIRTUAL)]);
+  assertEquals(machine.word(LEAF), entry(DEVICE, V | X | A));
+  assertEquals([machine.hart.steps, machine.hart.retired, machine.x(9)], [100, 99, 48n]);
+});
+
 Deno.test("a page-table entry changed by a device counts at once", () => {
   const machine = mapped(V | R | A, load, load);
   machine.setWord(DATA + 0x1000, 0x5678n);

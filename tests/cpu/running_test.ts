@@ -1,7 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { HartStateError } from "../../lib/cpu/hart.ts";
-import { assertThrows } from "@std/assert";
+import { GuestMemory } from "../../lib/cpu/memory.ts";
 import { encode } from "./assembly.ts";
 import { DEVICE, RAM, TestMachine } from "./test_machine.ts";
 
@@ -132,4 +132,37 @@ Deno.test("a reset hart starts at its entry and goes on counting steps", () => {
   assertEquals([machine.x(1), machine.x(10), machine.x(11)], [0n, 3n, 4n]);
   assertEquals(machine.field("pc"), BigInt(RAM + 8));
   assertEquals(machine.hart.steps, 50);
+});
+
+Deno.test("the end of the largest RAM executes, loads, stores and translates like any other", () => {
+  const machine = new TestMachine(GuestMemory.largest);
+  const end = RAM + GuestMemory.largest;
+  const table = end - 0x4000;
+  const VALID = 1n;
+  const ALL = 0xcfn;
+  machine.load(
+    end - 0x1000 - 2,
+    encode("sd", { rs1: 2, rs2: 1 }),
+    encode("ld", { rd: 3, rs1: 2 }),
+    encode("sd", { rs1: 4, rs2: 1 }),
+    encode("ld", { rd: 5, rs1: 4 }),
+    encode("amoadd.d", { rd: 6, rs1: 2, rs2: 1 }),
+  );
+  machine.setWord(table + 8, BigInt((table + 0x1000) / 4096) << 10n | VALID);
+  machine.setWord(table + 0x1000, BigInt((table + 0x2000) / 4096) << 10n | VALID);
+  machine.setWord(table + 0x2000, BigInt((end - 0x2000) / 4096) << 10n | ALL);
+  machine.setWord(table + 0x2008, BigInt((end - 0x1000) / 4096) << 10n | ALL);
+  machine.hart.reset(0, 0n, 0n);
+  machine.set({
+    pc: 0x4000_0ffe,
+    privilege: 1,
+    satp: 8n << 60n | BigInt(table / 4096),
+    x1: 42,
+    x2: 0x4000_1800,
+    x4: 0x4000_17fc,
+  });
+  assertEquals(machine.hart.run(5), 5);
+  assertEquals([machine.x(3), machine.x(5), machine.x(6)], [42n, 42n, 0n]);
+  assertEquals(machine.word(end - 0x800), 42n);
+  assertEquals(machine.hart.retired, 5);
 });

@@ -266,6 +266,7 @@ export function generateCase(seed: number, number: number): Case {
     : 2 * random.below(64);
   const p = new Program(random, codeOffset, mode, translated);
   const status = initialStatus(random, mode);
+  p.fenceIsRefused = (status >> 20n & 1n) === 1n;
   p.holes = random.oneIn(3);
   p.waitIsRefused = mode === USER || mode === SUPERVISOR && (status >> 21n & 1n) === 1n;
   const registers = initialRegisters(p);

@@ -96,6 +96,13 @@ export const DIFFERENCES: readonly Difference[] = [
     handled: "entries that point to tables point to the case's own",
   },
   {
+    what:
+      "fetch of an instruction whose second half is on a page where nothing is: there an assertion fails",
+    kind: "defect of QEMU 7.2",
+    sentence: "Priv. 3.1.15, cause 1: instruction access fault (translator.c: phys_page != -1)",
+    handled: "jumps to where nothing is go to instructions within a page",
+  },
+  {
     what: "MRET or SRET to a less privileged mode: there MPRV stays set",
     kind: "defect of QEMU 7.2",
     sentence:

@@ -251,6 +251,7 @@ export function largeEntry({ random, holes }: Program, level: 1 | 2): bigint {
 /** Changes an entry of the tables of the windows, fences, and leaves the use to what follows. */
 export function editTables(p: Program): void {
   const { random } = p;
+  if (p.mode !== MACHINE && p.fenceIsRefused) return;
   const [at, entry] = random.weighted<() => [number, bigint]>([
     [6, () => [LEVEL_0B + 8 * random.below(WINDOWS), windowEntry(p)]],
     [2, () => [LEVEL_1B + 8 * random.between(1, SUPERPAGES), largeEntry(p, 1)]],
@@ -299,13 +300,14 @@ export function interrupts(p: Program): void {
 export function jumpAway(p: Program): void {
   const { random } = p;
   const target = address(p, 2, p.translated, false);
-  const offset = Number(target % BigInt(PAGE_BYTES)) & ~1;
+  const offset = Number(target % BigInt(PAGE_BYTES)) & ~(p.holes ? 3 : 1);
   const illegal = random.pick([0n, 0xffffn]);
   for (let page = 0; page < DATA_PAGES; page++) {
     const at = DATA + page * PAGE_BYTES + (offset & ~7);
     p.patches.push([at, illegal << BigInt(8 * (offset & 6))]);
   }
-  const register = p.constant((target & ~1n) | BigInt(random.below(2)));
+  const page = target - target % BigInt(PAGE_BYTES);
+  const register = p.constant(page + BigInt(offset + random.below(2)));
   const name = random.pick(["jalr", "c.jr", "c.jalr"]);
   const rd = name === "jalr" ? p.destination() : name === "c.jalr" ? 1 : 0;
   if (name === "jalr") p.code.i("jalr", rd, register, 0);

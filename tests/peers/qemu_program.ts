@@ -29,6 +29,8 @@ export class Program {
   readonly patches: [number, bigint][] = [];
   /** Whether WFI can only trap: user mode, or mstatus.TW, and nothing in the case changes that. */
   waitIsRefused = false;
+  /** Whether SFENCE.VMA traps in supervisor mode (mstatus.TVM): tables are not edited there. */
+  fenceIsRefused = false;
   /**
    * Whether accesses may go to addresses where nothing is. Such a case has neither AMOs nor misaligned accesses: see
    * the differences.

@@ -106,6 +106,9 @@ Deno.test("a LEB128 integer decodes to itself", () => {
     );
     assertEquals(BigInt.asIntN(7 * signedLeb(value).length, decoded), value);
   }));
+  fc.assert(fc.property(fc.integer(), (value) => {
+    assertEquals(signedLeb(value), signedLeb(BigInt(value)));
+  }));
   assertEquals(unsignedLeb(624485), [0xe5, 0x8e, 0x26]);
   assertEquals(unsignedLeb(0xffff_ffff), [0xff, 0xff, 0xff, 0xff, 0x0f]);
 });

@@ -1,0 +1,109 @@
+/** Devices of plain arrays in simulated time: operations end some time after their issue, in any order. */
+import type { CompletionStatus, OperationRequest } from "../../lib/board/operation.ts";
+import type { DeviceBacks, Performed } from "../../lib/epoch/host.ts";
+import type { Seeded } from "./seeded.ts";
+import type { SimulatedLoop } from "./simulated_loop.ts";
+
+const SECTOR_BYTES = 512;
+
+/** How an operation ends. */
+export type Fate = (request: OperationRequest, count: number) => CompletionStatus;
+
+/** Bytes that grow as they are written. */
+export class ByteFile {
+  #bytes = new Uint8Array(1024);
+  #length = 0;
+
+  write(offset: number, data: Uint8Array): void {
+    const end = offset + data.length;
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(data, offset);
+    this.#length = Math.max(this.#length, end);
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+}
+
+/** One disk, a bill file, a console. */
+export class SimulatedDevices implements DeviceBacks {
+  readonly bills = new ByteFile();
+  readonly console = new ByteFile();
+  #performed = 0;
+  #operations = 0;
+  /** Operations under way. */
+  underWay = 0;
+
+  /**
+   * @param disk Changed in place.
+   * @param latestTicks An operation takes up to so long.
+   */
+  constructor(
+    private readonly loop: SimulatedLoop,
+    private readonly random: Seeded,
+    readonly disk: Uint8Array | undefined,
+    private readonly fate: Fate = () => "done",
+    private readonly latestTicks = 30_000,
+  ) {}
+
+  perform(request: OperationRequest): Promise<Performed> {
+    const status = this.fate(request, this.#operations++);
+    const data = status === "done" ? this.#perform(request) : undefined;
+    this.underWay++;
+    return new Promise((resolve) =>
+      this.loop.after(this.random.upTo(this.latestTicks), () => {
+        this.underWay--;
+        resolve(data === undefined ? { status } : { status, data });
+      })
+    );
+  }
+
+  writeConsole(position: number, bytes: Uint8Array): Promise<void> {
+    this.console.write(position, bytes);
+    const end = position + bytes.length;
+    return new Promise((resolve) =>
+      this.loop.after(this.random.upTo(2000), () => {
+        this.#performed = Math.max(this.#performed, end);
+        resolve();
+      })
+    );
+  }
+
+  get consolePerformed(): number {
+    return this.#performed;
+  }
+
+  consoleRoom(): undefined {
+    return undefined;
+  }
+
+  #perform(request: OperationRequest): Uint8Array | undefined {
+    if (request.kind === "bill-append") {
+      this.bills.write(request.offset, request.data);
+      return undefined;
+    }
+    const { disk } = this;
+    if (!disk) throw new Error("An operation for a disk that is not there");
+    switch (request.kind) {
+      case "disk-read": {
+        const start = request.sector * SECTOR_BYTES;
+        return disk.slice(start, start + request.sectors * SECTOR_BYTES);
+      }
+      case "disk-write":
+        disk.set(request.data, request.sector * SECTOR_BYTES);
+        return undefined;
+      case "disk-unmap":
+        for (const { sector, sectors } of request.ranges) {
+          disk.fill(0, sector * SECTOR_BYTES, (sector + sectors) * SECTOR_BYTES);
+        }
+        return undefined;
+      case "disk-flush":
+        return undefined;
+    }
+  }
+}
