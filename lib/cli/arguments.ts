@@ -20,7 +20,7 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
   const options: readonly Option<unknown>[] = [...command.options, helpOption];
   const withValue = options.filter((option) => option.placeholder !== undefined);
   const shorts = options.filter((option) => option.short !== undefined);
-  const parsed = parseArgs(words, {
+  const parsed = parseArgs(joined(words, withValue), {
     string: [...withValue.map((option) => option.name), "_"],
     boolean: options.filter((option) => option.placeholder === undefined).map(({ name }) => name),
     alias: Object.fromEntries(shorts.map(({ name, short }) => [name, short!])),
@@ -49,6 +49,23 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
       return listOf(values, option);
     },
   };
+}
+
+/** `parseArgs` takes no lone dash for the value of a long option; `--to=-` it takes. */
+function joined(
+  words: readonly string[],
+  withValue: readonly Option<unknown>[],
+): readonly string[] {
+  const end = words.indexOf("--");
+  const result: string[] = [];
+  for (const [index, word] of words.entries()) {
+    const before = words[index - 1]?.slice(2);
+    const takesDash = word === "-" && words[index - 1]?.startsWith("--") === true &&
+      (end < 0 || index < end) && withValue.some(({ name }) => name === before);
+    if (takesDash) result[result.length - 1] += "=-";
+    else result.push(word);
+  }
+  return result;
 }
 
 /** An option's values were made by its own `parse`, so they have its type. */

@@ -20,6 +20,7 @@ import {
   consoleOption,
   diskLatencyOption,
   diskOption,
+  diskSyncOption,
   epochStepsOption,
   notesOption,
   quietOption,
@@ -245,6 +246,7 @@ export const backupCommand: Command = {
   options: [
     diskOption,
     diskLatencyOption,
+    diskSyncOption,
     billsOption,
     consoleOption,
     arbiterOption,

@@ -26,12 +26,15 @@ export interface Operand {
 
 /** A command of `lockstep`. */
 export interface Command {
+  /** What it is called on the command line. */
   readonly name: string;
+  /** What must follow its name, in order. */
   readonly operands: readonly Operand[];
   /** One line, without a period. */
   readonly summary: string;
   /** What else a person must know, a paragraph each. */
   readonly details?: readonly string[];
+  /** What may follow its name, in any order. */
   readonly options: readonly Option<unknown>[];
   /** Command lines that work. */
   readonly examples?: readonly string[];
@@ -51,6 +54,7 @@ export interface Arguments {
 
 /** The command line makes no sense; says what does. */
 export class UsageError extends Error {
+  /** Tells this error from others. */
   override readonly name = "UsageError";
 }
 

@@ -12,7 +12,11 @@ export class ConsoleWatch implements Disposable {
   #receipts = 0;
   #waiters: { readonly receipts: number; readonly resolve: () => void }[] = [];
 
-  /** @param line Told of each whole line. */
+  /**
+   * Looks at the file every few milliseconds, until disposed.
+   *
+   * @param line Told of each whole line.
+   */
   constructor(path: string, private readonly line: (text: string) => void) {
     this.#path = path;
     this.#timer = setInterval(() => this.look(), LOOK_MILLISECONDS);
@@ -48,6 +52,7 @@ export class ConsoleWatch implements Disposable {
     for (const { resolve } of this.#take()) resolve();
   }
 
+  /** Stops looking. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }

@@ -12,6 +12,7 @@ const PATIENCE_MILLISECONDS = 20_000;
 
 /** A child that tells its events as NDJSON on standard error. */
 export class LockstepProcess {
+  /** What the story calls it. */
   readonly name: string;
   readonly #child: Deno.ChildProcess;
   readonly #events: TimedEvent[] = [];

@@ -4,14 +4,16 @@ import type { Role, Status } from "./event.ts";
 import { CommandError } from "./failure.ts";
 import { ExitCode } from "./exit_codes.ts";
 
-/** Percent of the bench guest's full work: a few seconds. */
-const SCALE = 100;
+/** Percent of the bench guest's full work: a second or two, most of it protected. */
+const SCALE = 60;
 /** A machine is at full speed after its first moments. */
 const WARM_UP_MILLISECONDS = 300;
 
 /** Speeds in million steps per second of host time. */
 export interface Slowdown {
+  /** Without a backup. */
   readonly alone: number;
+  /** With a backup that replays. */
   readonly protected: number;
   /** How many times slower protected is. */
   readonly factor: number;

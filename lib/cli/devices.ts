@@ -13,6 +13,7 @@ import {
   createDiskOption,
   diskLatencyOption,
   diskOption,
+  diskSyncOption,
 } from "./machine_options.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -28,9 +29,13 @@ export interface DevicePositions {
 
 /** The opened outside of a machine. */
 export interface OpenDevices {
+  /** All of them, as the machine sees them. */
   readonly backs: HostDevices;
+  /** The disk images, in the order of the configuration. */
   readonly disks: readonly DiskFile[];
+  /** Byte of the console file at which console position 0 stands. */
   readonly consoleBase: number;
+  /** Byte of the bill file at which offset 0 stands. */
   readonly billBase: number;
 }
 
@@ -75,7 +80,8 @@ export function openDevices(
     return thing;
   };
   try {
-    const disks = given.values(diskOption).map((path) => keep(new DiskFile(path)));
+    const synchronous = given.value(diskSyncOption) === true;
+    const disks = given.values(diskOption).map((path) => keep(new DiskFile(path, { synchronous })));
     const latency = given.value(diskLatencyOption) ?? 0;
     const backs = disks.map((disk): DiskBack => latency > 0 ? new SlowDisk(disk, latency) : disk);
     const billPath = given.value(billsOption);

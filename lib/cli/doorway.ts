@@ -50,6 +50,7 @@ export class Doorway implements Disposable {
     for await (const client of this.#listener.clients()) live.attach(client);
   }
 
+  /** Closes the socket; who has joined stays. */
   [Symbol.dispose](): void {
     this.#listener.close();
   }

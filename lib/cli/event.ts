@@ -5,7 +5,9 @@ export type Role = "protected" | "joining" | "SOLO" | "backup" | "running";
 
 /** Figures of a moment. */
 export interface Status {
+  /** Which event it is. */
   readonly kind: "status";
+  /** What the process is at this moment. */
   readonly role: Role;
   /** Last finished epoch. */
   readonly epoch: number;

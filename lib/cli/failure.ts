@@ -13,9 +13,14 @@ import { ExitCode } from "./exit_codes.ts";
 
 /** A command cannot go on, for a reason that a person can do something about. */
 export class CommandError extends Error {
+  /** Tells this error from others. */
   override readonly name = "CommandError";
 
-  /** @param exitCode One of {@linkcode ExitCode}. */
+  /**
+   * `message` is the line that is told.
+   *
+   * @param exitCode One of {@linkcode ExitCode}.
+   */
   constructor(readonly exitCode: number, message: string, options?: ErrorOptions) {
     super(message, options);
   }
@@ -43,6 +48,7 @@ const MEANINGS: readonly (readonly [ErrorClass, number])[] = [
 
 /** A failure as the shell sees it. */
 export interface Failure {
+  /** The exit code. */
   readonly code: number;
   /** Absent when nobody is left to tell. */
   readonly line?: string;

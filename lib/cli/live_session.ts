@@ -13,11 +13,17 @@ import { countersOf, StatusMeter } from "./status_meter.ts";
 
 /** A live machine and what hangs on it. */
 export interface LiveSession {
+  /** The hypervisor and all around it. */
   readonly live: LiveMachine;
+  /** The machine that it runs. */
   readonly machine: Machine;
+  /** Its devices; closed at the end. */
   readonly backs: HostDevices;
+  /** The lock and the record; freed at the very end. Absent when nothing arbitrates. */
   readonly home: Home | undefined;
+  /** Run id. */
   readonly run: string;
+  /** 1 for the machine that booted; each promotion adds one. */
   readonly term: number;
   /** Whether nobody is meant to take over. */
   readonly alone: boolean;

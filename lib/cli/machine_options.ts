@@ -1,70 +1,97 @@
 /** Options that several commands share. */
-import { choiceOption, flag, numberOption, sizeOption, textOption } from "./command.ts";
+import {
+  choiceOption,
+  flag,
+  numberOption,
+  type Option,
+  sizeOption,
+  textOption,
+} from "./command.ts";
 
 /** The guest's memory. */
-export const ramOption = numberOption("ram", "MIB", "Guest memory in MiB (default 64)", {
-  least: 2,
-  most: 2048,
-});
+export const ramOption: Option<number> = numberOption(
+  "ram",
+  "MIB",
+  "Guest memory in MiB (default 64)",
+  {
+    least: 2,
+    most: 2048,
+  },
+);
 
 /** Disk images. */
-export const diskOption = textOption("disk", "IMG", "Disk image, whole sectors of 512 bytes", {
-  repeat: true,
-});
+export const diskOption: Option<string> = textOption(
+  "disk",
+  "IMG",
+  "Disk image, whole sectors of 512 bytes",
+  {
+    repeat: true,
+  },
+);
 
 /** Makes missing images. */
-export const createDiskOption = sizeOption(
+export const createDiskOption: Option<number> = sizeOption(
   "create-disk",
   "Make a disk image that is missing, of this size (8M), all zeros",
 );
 
 /** A slow disk. */
-export const diskLatencyOption = numberOption(
+export const diskLatencyOption: Option<number> = numberOption(
   "disk-latency",
   "MS",
   "Let each disk operation take at least so many milliseconds, as a slow disk's do",
   { least: 0, most: 60_000 },
 );
 
+/** A disk that another host sees, too. */
+export const diskSyncOption: Option<boolean> = flag(
+  "disk-sync",
+  "A write is done once it is on the medium: for a disk that is shared across hosts",
+);
+
 /** The bill file. */
-export const billsOption = textOption(
+export const billsOption: Option<string> = textOption(
   "bills",
   "FILE",
   "Give the machine a bill port that appends to FILE, each bill at its place exactly once",
 );
 
 /** The console file. */
-export const consoleOption = textOption(
+export const consoleOption: Option<string> = textOption(
   "console",
   "FILE",
   "Append console output to FILE, each byte at its place exactly once (default: standard output)",
 );
 
 /** Boot arguments. */
-export const appendOption = textOption("append", "TEXT", "Boot arguments, for the device tree");
+export const appendOption: Option<string> = textOption(
+  "append",
+  "TEXT",
+  "Boot arguments, for the device tree",
+);
 
 /** Firmware. */
-export const biosOption = choiceOption(
+export const biosOption: Option<"none"> = choiceOption(
   "bios",
   ["none"],
   "Firmware: none enters the guest in M-mode directly (the only choice so far)",
 );
 
 /** Overrides another run's claim. */
-export const newRunOption = flag(
+export const newRunOption: Option<boolean> = flag(
   "new-run",
   "Start even when the disk belongs to another run, whose backups are then left behind",
 );
 
 /** Who may write when there is no disk. */
-export const arbiterOption = textOption(
+export const arbiterOption: Option<string> = textOption(
   "arbiter",
   "FILE",
   "File to lock in place of a disk: whoever holds it is the active machine",
 );
 
 /** The length of epochs. */
-export const epochStepsOption = numberOption(
+export const epochStepsOption: Option<number> = numberOption(
   "epoch-steps",
   "STEPS",
   "Longest epoch in steps (default 1000000)",
@@ -72,10 +99,10 @@ export const epochStepsOption = numberOption(
 );
 
 /** Plain lines. */
-export const quietOption = flag("quiet", "No status line, only plain lines");
+export const quietOption: Option<boolean> = flag("quiet", "No status line, only plain lines");
 
 /** For programs. */
-export const notesOption = choiceOption(
+export const notesOption: Option<"lines" | "json"> = choiceOption(
   "notes",
   ["lines", "json"],
   "How to tell on standard error what happens: lines for people, or JSON for programs",
@@ -87,6 +114,7 @@ export const bootOptions = [
   diskOption,
   createDiskOption,
   diskLatencyOption,
+  diskSyncOption,
   billsOption,
   consoleOption,
   appendOption,

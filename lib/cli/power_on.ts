@@ -31,11 +31,15 @@ const START_TIME = { base: 0, rate: 2 ** 20 } as const;
 
 /** A machine that stands at power-on, with everything it holds. */
 export interface PoweredOn {
+  /** The hypervisor and all around it, not running yet. */
   readonly live: LiveMachine;
+  /** The machine that it will run. */
   readonly machine: Machine;
+  /** Its devices, open. */
   readonly backs: HostDevices;
   /** Absent without disk and arbiter. */
   readonly home: Home | undefined;
+  /** Run id, fresh. */
   readonly run: string;
 }
 

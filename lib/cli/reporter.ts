@@ -33,7 +33,11 @@ export class Reporter {
   /** Whether the terminal's cursor stands at the start of a line, as far as our console output goes. */
   #atLineStart = true;
 
-  /** @param output Usually `Deno.stderr`. */
+  /**
+   * Nothing is told before {@linkcode tell}.
+   *
+   * @param output Usually `Deno.stderr`.
+   */
   constructor(form: ReportForm, output: ReportOutput) {
     this.#form = form;
     this.#output = output;

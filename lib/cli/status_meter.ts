@@ -6,12 +6,19 @@ import type { Reporter } from "./reporter.ts";
 
 /** The counters of a moment. */
 export interface Counters {
+  /** What the process is at this moment. */
   readonly role: Role;
+  /** Last finished epoch. */
   readonly epoch: number;
+  /** Epochs that the slowest member is behind. */
   readonly lagEpochs: number;
+  /** Log bytes so far. */
   readonly logBytes: number;
+  /** Steps since power-on. */
   readonly steps: number;
+  /** Guest time, ticks. */
   readonly guestTicks: number;
+  /** Pause of the guest for the last snapshot, ticks. */
   readonly snapshotPauseTicks: number;
 }
 
@@ -26,7 +33,11 @@ export class StatusMeter {
   #mips = 0;
   #logBytesPerSecond = 0;
 
-  /** @param look Reads the counters; undefined while there is nothing to tell. */
+  /**
+   * Starts telling.
+   *
+   * @param look Reads the counters; undefined while there is nothing to tell.
+   */
   constructor(
     private readonly reporter: Reporter,
     private readonly look: () => Counters | undefined,

@@ -70,6 +70,12 @@ export class CacheCoherence implements Coherence {
     this.#releaseTables();
   }
 
+  /** What physical memory protection permits has changed, in every mode. */
+  protectionChanged(): void {
+    this.#tlb.flush();
+    this.#releaseTables();
+  }
+
   /** Drops everything that is cached. */
   drop(): void {
     this.#tlb.flush();

@@ -3,6 +3,7 @@ import type { Budget } from "./budget.ts";
 import type { Bus } from "./bus.ts";
 import { type Field, type HartBlock, legal } from "./hart_block.ts";
 import type { Modes } from "./modes.ts";
+import type { Pmp } from "./pmp.ts";
 import type { Traps } from "./traps.ts";
 
 /** What CSRs are made of. */
@@ -13,6 +14,8 @@ export interface CsrSources {
   readonly budget: Budget;
   /** Who asks. */
   readonly modes: Modes;
+  /** What protects memory. */
+  readonly pmp: Pmp;
   /** What is pending. */
   readonly traps: Traps;
   /** Where `time` comes from. */
@@ -20,7 +23,7 @@ export interface CsrSources {
 }
 
 /** What a write may change besides the register. */
-export type CsrEffect = "interrupts" | "translation";
+export type CsrEffect = "interrupts" | "translation" | "protection";
 
 /** One control and status register. Privilege and writability follow from its number (section 2.1). */
 export interface Csr {

@@ -1,11 +1,8 @@
 /** Machine-level CSRs (privileged specification, chapter 3). */
-import { constant, type Csr, type CsrSources, stored } from "./csr.ts";
+import { constant, type Csr, stored } from "./csr.ts";
 import { type Field, legal, MSTATUS_FIXED } from "./hart_block.ts";
+import { PMP_ENTRIES, type PmpConfiguration } from "./pmp.ts";
 import { MPP_SHIFT, MSTATUS } from "./privilege.ts";
-
-const PMP = { read: 0x01, write: 0x02, mode: 0x18, topOfRange: 0x08, locked: 0x80 } as const;
-const PMP_ENTRIES = 16;
-const PMP_CONFIGURATION_BITS = 0x9f;
 
 /** RV64 with A, C, I, M, S and U. */
 const MISA = 2n << 62n | letters("ACIMSU");
@@ -55,25 +52,16 @@ export const machineCsrs: readonly Csr[] = [
       block.set("interruptsBySoftware", value & legal("interruptsBySoftware")),
     effects: ["interrupts"],
   },
-  ...[0, 2].map((register): Csr => ({
-    number: 0x3a0 + register,
-    name: `pmpcfg${register}`,
-    read: ({ block }) => block.get(pmpConfiguration(register)),
-    write: ({ block }, value) =>
-      block.set(
-        pmpConfiguration(register),
-        configured(block.get(pmpConfiguration(register)), value),
-      ),
-  })),
+  pmpConfiguration(0x3a0, "pmpcfg0"),
+  pmpConfiguration(0x3a2, "pmpcfg2"),
   ...Array.from({ length: PMP_ENTRIES }, (_, entry): Csr => {
     const field = `pmpaddr${entry}` as Field;
     return {
       number: 0x3b0 + entry,
       name: field,
       read: ({ block }) => block.get(field),
-      write: (of, value) => {
-        if (!addressLocked(of, entry)) of.block.set(field, value & legal(field));
-      },
+      write: ({ pmp }, value) => pmp.place(entry, value & legal(field)),
+      effects: ["protection"],
     };
   }),
 ];
@@ -90,32 +78,12 @@ export function trapVector(number: number, name: "mtvec" | "stvec"): Csr {
   };
 }
 
-function pmpConfiguration(register: number): "pmpcfg0" | "pmpcfg2" {
-  return register === 0 ? "pmpcfg0" : "pmpcfg2";
-}
-
-/** Eight entries after a write: locked ones stay, and so do those asked to be writable only. */
-function configured(old: bigint, wanted: bigint): bigint {
-  let result = 0n;
-  for (let shift = 0n; shift < 64n; shift += 8n) {
-    const before = Number(old >> shift & 0xffn);
-    const after = Number(wanted >> shift & 0xffn) & PMP_CONFIGURATION_BITS;
-    const legalAfter = (after & (PMP.read | PMP.write)) !== PMP.write;
-    const entry = (before & PMP.locked) === 0 && legalAfter ? after : before;
-    result |= BigInt(entry) << shift;
-  }
-  return result;
-}
-
-function entryConfiguration({ block }: CsrSources, entry: number): number {
-  const register = block.get(entry < 8 ? "pmpcfg0" : "pmpcfg2");
-  return Number(register >> BigInt(8 * (entry % 8)) & 0xffn);
-}
-
-/** An entry's address is also locked by a locked next entry that uses it as its bottom (section 3.7.1). */
-function addressLocked(of: CsrSources, entry: number): boolean {
-  if ((entryConfiguration(of, entry) & PMP.locked) !== 0) return true;
-  if (entry + 1 === PMP_ENTRIES) return false;
-  const next = entryConfiguration(of, entry + 1);
-  return (next & PMP.locked) !== 0 && (next & PMP.mode) === PMP.topOfRange;
+function pmpConfiguration(number: number, name: PmpConfiguration): Csr {
+  return {
+    number,
+    name,
+    read: ({ block }) => block.get(name),
+    write: ({ pmp }, value) => pmp.configure(name, value),
+    effects: ["protection"],
+  };
 }

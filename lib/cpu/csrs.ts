@@ -56,6 +56,7 @@ export class Csrs {
   #write(csr: Csr, value: bigint): number {
     const { block, budget, modes, traps } = this.#sources;
     const translates = csr.effects?.includes("translation") ?? false;
+    const protects = csr.effects?.includes("protection") ?? false;
     const mxr = block.low("mstatus") & MSTATUS.MXR;
     const satp = block.get("satp");
     csr.write!(this.#sources, value);
@@ -63,10 +64,12 @@ export class Csrs {
       modes.update();
       const changed = (block.low("mstatus") & MSTATUS.MXR) !== mxr || block.get("satp") !== satp;
       if (changed) this.#coherence.translationChanged();
-      block.set("pc", block.get("pc") + CSR_INSTRUCTION_BYTES);
     }
+    if (protects) this.#coherence.protectionChanged();
     if (csr.effects?.includes("interrupts") && traps.takeable() >= 0) budget.attend();
-    return translates ? REDIRECT : DONE;
+    if (!translates && !protects) return DONE;
+    block.set("pc", block.get("pc") + CSR_INSTRUCTION_BYTES);
+    return REDIRECT;
   }
 
   #permitted(csr: Csr, writes: boolean): boolean {

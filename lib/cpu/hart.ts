@@ -10,6 +10,7 @@ import { generateInterpreter } from "./interpreter.ts";
 import type { GuestMemory } from "./memory.ts";
 import { Mmu } from "./mmu.ts";
 import { Modes } from "./modes.ts";
+import { Pmp } from "./pmp.ts";
 import { PRIVILEGE } from "./privilege.ts";
 import { SlowPaths } from "./slow_paths.ts";
 import { SystemInstructions } from "./system_instructions.ts";
@@ -40,6 +41,7 @@ export class Hart {
   readonly #block: HartBlock;
   readonly #budget: Budget;
   readonly #modes: Modes;
+  readonly #pmp: Pmp;
   readonly #traps: Traps;
   readonly #tlb: Tlb;
   readonly #coherence: CacheCoherence;
@@ -57,20 +59,22 @@ export class Hart {
     const block = new HartBlock(wasm);
     const budget = new Budget(wasm);
     const modes = new Modes(wasm, block);
+    const pmp = new Pmp(block);
     const traps = new Traps(block, modes, budget);
     const tlb = new Tlb(memory);
     const code = new CodeCache(memory, tlb);
     const coherence = new CacheCoherence(memory, tlb, code, budget);
-    const mmu = new Mmu(memory, block, (offset) => coherence.markedByWalker(offset));
-    const csrs = new Csrs(wasm, { block, budget, modes, traps, bus }, coherence);
+    const mmu = new Mmu(memory, block, pmp, (offset) => coherence.markedByWalker(offset));
+    const csrs = new Csrs(wasm, { block, budget, modes, pmp, traps, bus }, coherence);
     const system = new SystemInstructions(wasm, { block, budget, modes, traps });
     const slowPaths = new SlowPaths({
-      ...{ memory, bus, block, budget, modes, traps, tlb, code, coherence, mmu, csrs, system },
+      ...{ memory, bus, block, budget, modes, pmp, traps, tlb, code, coherence, mmu, csrs, system },
     });
     this.#memory = memory;
     this.#block = block;
     this.#budget = budget;
     this.#modes = modes;
+    this.#pmp = pmp;
     this.#traps = traps;
     this.#tlb = tlb;
     this.#coherence = coherence;
@@ -113,6 +117,7 @@ export class Hart {
     this.#block.set("steps", BigInt(steps));
     this.#block.set("trapsTaken", BigInt(trapsTaken));
     this.#modes.update();
+    this.#pmp.update();
     this.dropCaches();
   }
 
@@ -185,6 +190,7 @@ export class Hart {
     this.#budget.steps = Number(this.#block.get("steps"));
     this.#budget.trapsTaken = Number(this.#block.get("trapsTaken"));
     this.#modes.update();
+    this.#pmp.update();
     this.dropCaches();
   }
 

@@ -1,5 +1,6 @@
 /** Saving and restoring a hart as named plain data; what is restored is not trusted. */
 import { type Field, fields, type HartBlock, legal, MSTATUS_FIXED } from "./hart_block.ts";
+import { isReserved } from "./pmp.ts";
 import { MPP_SHIFT } from "./privilege.ts";
 
 /** All architectural state of a hart. */
@@ -54,6 +55,9 @@ function checkLegal(values: ReadonlyMap<Field, bigint>): void {
   if ((mstatus & MSTATUS_FIXED) !== MSTATUS_FIXED) refuse("mstatus");
   if ((mstatus >> BigInt(MPP_SHIFT) & 3n) === 2n) refuse("mstatus");
   if (values.get("privilege") === 2n) refuse("privilege");
+  for (const register of ["pmpcfg0", "pmpcfg2"] as const) {
+    if (isReserved(values.get(register)!)) refuse(register);
+  }
   if (values.get("reservationBytes") === 12n) refuse("reservationBytes");
   if (values.get("trapsTaken")! > values.get("steps")!) refuse("trapsTaken");
 }

@@ -29,7 +29,6 @@ import { FunctionBuilder, ModuleBuilder, type Signature } from "../wasm/module.t
 import { fieldOffset } from "./hart_block.ts";
 import {
   ADDRESS,
-  CROSSING_RECORDS,
   DATA_BANK,
   FETCH_BANK,
   FETCH_TLB,
@@ -57,11 +56,14 @@ export interface InterpreterImports {
   csr(operation: number, record: number): number;
   /** Executes a privileged instruction. */
   system(event: number, record: number): number;
-  /** Makes the page at pc present in the fetch TLB, or traps. */
-  fetch(): void;
+  /**
+   * Makes the page at pc present in the fetch TLB, or traps, and answers {@linkcode RELOAD}; or answers the record
+   * of the instruction at pc, for one execution.
+   */
+  fetch(): number;
   /** Decodes the record. */
   decode(record: number): void;
-  /** Decodes the page-crossing instruction at pc to CROSSING_RECORDS, or traps. */
+  /** The record of the page-crossing instruction at pc, for one execution, or {@linkcode RELOAD} after a trap. */
   crossing(record: number): number;
 }
 
@@ -80,7 +82,7 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
     csr: module.importFunction("csr", takesTwo),
     system: module.importFunction("system", takesTwo),
   };
-  const fetch = module.importFunction("fetch", { parameters: [], results: [] });
+  const fetch = module.importFunction("fetch", { parameters: [], results: ["i32"] });
   const decode = module.importFunction("decode", { parameters: ["i32"], results: [] });
   const crossing = module.importFunction("crossing", takesOne);
   const synchronise = addSynchronise(module);
@@ -135,7 +137,7 @@ function interpreterBody(frame: Frame, handlers: readonly Code[], fetch: number)
 }
 
 function lookUp(frame: Frame, fetch: number): Code {
-  const { record, remaining, pcBase, target, host, enter } = frame;
+  const { record, remaining, pcBase, target, host, outcome, enter } = frame;
   const low = i32.wrap(target.get);
   const index = i32.and(
     i32.shr_u(low, i32.const(8)),
@@ -145,20 +147,23 @@ function lookUp(frame: Frame, fetch: number): Code {
     i64.store(i32.const(0), target.get, fieldOffset.pc),
     i32.store(i32.const(0), remaining.get, REMAINING),
     when(i32.eqz(remaining.get), leave),
-    call(fetch),
-    br(enter),
+    outcome.set(call(fetch)),
+    brIf(enter, i32.eqz(outcome.get)),
+    remaining.set(i32.load(i32.const(0), REMAINING)),
+    record.set(outcome.get),
   ];
+  const hit = record.set(
+    i32.add(
+      i32.load(host.get, FETCH_TLB + 8),
+      i32.shl(i32.and(low, i32.const(0xffe)), i32.const(3)),
+    ),
+  );
   return [
     host.set(i32.add(i32.load(i32.const(0), FETCH_BANK), index)),
     when(
       i64.ne(i64.load(host.get, FETCH_TLB), i64.and(target.get, i64.const(-4096))),
       miss,
-    ),
-    record.set(
-      i32.add(
-        i32.load(host.get, FETCH_TLB + 8),
-        i32.shl(i32.and(low, i32.const(0xffe)), i32.const(3)),
-      ),
+      hit,
     ),
     pcBase.set(i64.sub(target.get, i64.extend_u(i32.shr_u(record.get, i32.const(3))))),
   ];
@@ -203,9 +208,12 @@ function crossingHandler(frame: Frame, crossing: number): Code {
     outcome.set(call(crossing, record.get)),
     remaining.set(i32.load(i32.const(0), REMAINING)),
     brIf(enter, i32.eqz(outcome.get)),
-    record.set(i32.const(CROSSING_RECORDS)),
+    record.set(outcome.get),
     pcBase.set(
-      i64.sub(i64.load(i32.const(0), fieldOffset.pc), i64.const(CROSSING_RECORDS / 8)),
+      i64.sub(
+        i64.load(i32.const(0), fieldOffset.pc),
+        i64.extend_u(i32.shr_u(record.get, i32.const(3))),
+      ),
     ),
     uncharge(frame),
     br(dispatch),

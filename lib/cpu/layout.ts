@@ -39,8 +39,8 @@ export const REMAINING: number = ENGINE_BLOCK + 0x28;
 export const DATA_BANK: number = ENGINE_BLOCK + 0x2c;
 /** The TLB bank (its offset, 32 bits) for instruction fetch in the present mode. */
 export const FETCH_BANK: number = ENGINE_BLOCK + 0x30;
-/** Records of an instruction that crosses a page: itself, a gap, the end-of-page record. */
-export const CROSSING_RECORDS: number = ENGINE_BLOCK + 0x100;
+/** Records of an instruction that is decoded for one execution: itself, then end-of-page records. */
+export const SINGLE_RECORDS: number = ENGINE_BLOCK + 0x100;
 
 /** The device-state area, laid out by the board. */
 export const DEVICE_STATE = 0x1_0000;

@@ -1,5 +1,6 @@
 /**
- * Address translation: Sv39 (privileged specification, sections 4.3 and 4.4), in plain numbers.
+ * Address translation: Sv39 (privileged specification, sections 4.3 and 4.4), in plain numbers, and the check of
+ * the physical address.
  *
  * The walker sets A and D itself. It is a pure function of memory and privilege: what a TLB remembers of
  * it can be forgotten at any time (design invariant 9).
@@ -7,6 +8,7 @@
 import type { HartBlock } from "./hart_block.ts";
 import { PAGE_BYTES, RAM, RAM_BASE } from "./layout.ts";
 import type { GuestMemory } from "./memory.ts";
+import { PERMISSION, type Pmp } from "./pmp.ts";
 import { CAUSE, MSTATUS, PRIVILEGE } from "./privilege.ts";
 
 /** What an access wants to do. */
@@ -16,6 +18,9 @@ export type Access = (typeof ACCESS)[keyof typeof ACCESS];
 
 const PAGE_FAULT = [CAUSE.fetchPage, CAUSE.loadPage, CAUSE.storePage] as const;
 const ACCESS_FAULT = [CAUSE.fetchAccess, CAUSE.loadAccess, CAUSE.storeAccess] as const;
+
+/** What physical memory protection must permit. */
+const NEEDED = [PERMISSION.execute, PERMISSION.read, PERMISSION.write] as const;
 
 const PTE = {
   valid: 1,
@@ -29,6 +34,7 @@ const PTE = {
 /** Bits 63:54 of an entry: reserved, or of extensions that this hart does not have. */
 const PTE_RESERVED_HIGH = 0xffc0_0000;
 const LEVELS = 3;
+const PTE_BYTES = 8;
 
 /** Bytes of physical address space that an access can name. */
 const PHYSICAL_LIMIT_HIGH = 1 << 20;
@@ -42,15 +48,22 @@ export class Mmu {
   readonly #words: Int32Array;
   readonly #memory: GuestMemory;
   readonly #block: HartBlock;
+  readonly #pmp: Pmp;
   readonly #written: (offset: number) => void;
 
   /**
    * Translates by the tables in this memory.
    * @param written Told the offset in RAM of each page-table entry that the walker changes.
    */
-  constructor(memory: GuestMemory, block: HartBlock, written: (offset: number) => void) {
+  constructor(
+    memory: GuestMemory,
+    block: HartBlock,
+    pmp: Pmp,
+    written: (offset: number) => void,
+  ) {
     this.#memory = memory;
     this.#block = block;
+    this.#pmp = pmp;
     this.#words = new Int32Array(memory.memory.buffer);
     this.#written = written;
   }
@@ -58,21 +71,36 @@ export class Mmu {
   /**
    * The physical address of a virtual one (two 32-bit halves) at a privilege level, or -1 and
    * {@linkcode Mmu.cause}.
+   * @param bytes How many are accessed, within one page.
    */
-  translate(low: number, high: number, access: Access, privilege: number): number {
+  translate(
+    low: number,
+    high: number,
+    access: Access,
+    privilege: number,
+    bytes: number,
+  ): number {
     this.tables.length = 0;
-    if (privilege === PRIVILEGE.machine || this.#block.high("satp") >>> 28 === 0) {
-      // Nothing is that high; the sum would not be exact.
-      if (high >>> 0 >= PHYSICAL_LIMIT_HIGH) return this.accessFault(access);
-      return high * 0x1_0000_0000 + (low >>> 0);
+    const physical = this.#locate(low, high, access, privilege);
+    if (physical < 0 || this.#pmp.permits(physical, bytes, NEEDED[access], privilege)) {
+      return physical;
     }
-    return this.#walk(low, high, access, privilege);
+    return this.accessFault(access);
   }
 
   /** Records an access fault; answers -1. */
   accessFault(access: Access): -1 {
     this.cause = ACCESS_FAULT[access];
     return -1;
+  }
+
+  #locate(low: number, high: number, access: Access, privilege: number): number {
+    if (privilege === PRIVILEGE.machine || this.#block.high("satp") >>> 28 === 0) {
+      // Nothing is that high; the sum would not be exact.
+      if (high >>> 0 >= PHYSICAL_LIMIT_HIGH) return this.accessFault(access);
+      return high * 0x1_0000_0000 + (low >>> 0);
+    }
+    return this.#walk(low, high, access, privilege);
   }
 
   #pageFault(access: Access): -1 {
@@ -92,6 +120,7 @@ export class Mmu {
         : (level === 1 ? low >>> 21 : low >>> 12) & 0x1ff;
       const offset = table + 8 * index - RAM_BASE;
       if (offset < 0 || offset >= this.#memory.ramBytes) return this.accessFault(access);
+      if (!this.#walkerMay(offset, PERMISSION.read)) return this.accessFault(access);
       const at = (RAM + offset) / 4;
       const entry = this.#words[at]!;
       const entryHigh = this.#words[at + 1]!;
@@ -109,6 +138,7 @@ export class Mmu {
       if (!this.#permits(entry, access, privilege)) return this.#pageFault(access);
       const wanted = entry | PTE.accessed | (access === ACCESS.store ? PTE.dirty : 0);
       if (wanted !== entry) {
+        if (!this.#walkerMay(offset, PERMISSION.write)) return this.accessFault(access);
         this.#words[at] = wanted;
         this.#written(offset);
       }
@@ -116,6 +146,11 @@ export class Mmu {
       return pageNumber * PAGE_BYTES + within;
     }
     return this.#pageFault(access);
+  }
+
+  /** The walker's own accesses have the privilege of S-mode (section 3.7.2). */
+  #walkerMay(offset: number, permission: number): boolean {
+    return this.#pmp.permits(RAM_BASE + offset, PTE_BYTES, permission, PRIVILEGE.supervisor);
   }
 
   #permits(entry: number, access: Access, privilege: number): boolean {

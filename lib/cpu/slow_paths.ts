@@ -1,4 +1,5 @@
 /** What the interpreter leaves to TypeScript: TLB misses, devices, misaligned accesses, CSRs, traps. */
+import { lengthOf } from "../isa/decoder.ts";
 import type { Bus } from "./bus.ts";
 import type { Budget } from "./budget.ts";
 import type { CodeCache } from "./code_cache.ts";
@@ -8,7 +9,6 @@ import type { HartBlock } from "./hart_block.ts";
 import type { InterpreterImports } from "./interpreter.ts";
 import {
   ADDRESS,
-  CROSSING_RECORDS,
   FETCH_TLB,
   PAGE_BYTES,
   PAGE_CODE,
@@ -16,6 +16,7 @@ import {
   RAM,
   RAM_BASE,
   READ_TLB,
+  SINGLE_RECORDS,
   VALUE,
   WRITE_TLB,
 } from "./layout.ts";
@@ -23,9 +24,10 @@ import type { GuestMemory } from "./memory.ts";
 import { ACCESS, type Access, type Mmu } from "./mmu.ts";
 import type { Modes } from "./modes.ts";
 import { PSEUDO } from "./operations.ts";
+import type { Pmp } from "./pmp.ts";
 import { CAUSE } from "./privilege.ts";
-import { place, RecordWriter } from "./record.ts";
-import { DONE, FAILED, RELOAD } from "./record_emission.ts";
+import { place, RECORD_BYTES_PER_BYTE, RecordWriter } from "./record.ts";
+import { FAILED, RELOAD } from "./record_emission.ts";
 import type { SystemInstructions } from "./system_instructions.ts";
 import type { Tlb } from "./tlb.ts";
 import type { Traps } from "./traps.ts";
@@ -44,6 +46,8 @@ export interface HartParts {
   readonly budget: Budget;
   /** Privilege of accesses. */
   readonly modes: Modes;
+  /** What protects memory. */
+  readonly pmp: Pmp;
   /** Takes traps. */
   readonly traps: Traps;
   /** What to fill after a miss. */
@@ -89,7 +93,7 @@ export class SlowPaths implements InterpreterImports {
     if ((low & (PAGE_BYTES - 1)) + width > PAGE_BYTES) {
       return this.#crossingAccess(width, ACCESS.load);
     }
-    const physical = this.#translate(ACCESS.load);
+    const physical = this.#translate(ACCESS.load, width);
     if (physical < 0) return this.#fault();
     const offset = this.#ramOffset(physical);
     if (offset !== NOT_IN_RAM) {
@@ -111,7 +115,7 @@ export class SlowPaths implements InterpreterImports {
     if ((low & (PAGE_BYTES - 1)) + width > PAGE_BYTES) {
       return this.#crossingAccess(width, ACCESS.store);
     }
-    const physical = this.#translate(ACCESS.store);
+    const physical = this.#translate(ACCESS.store, width);
     if (physical < 0) return this.#fault();
     const offset = this.#ramOffset(physical);
     if (offset !== NOT_IN_RAM) return this.#prepareStore(offset, width);
@@ -124,7 +128,7 @@ export class SlowPaths implements InterpreterImports {
   /** The same for a read-modify-write: in RAM only, and aligned. */
   atomic(width: number): number {
     if ((this.#low() & (width - 1)) !== 0) return this.#trapAtAddress(CAUSE.storeMisaligned);
-    const physical = this.#translate(ACCESS.store);
+    const physical = this.#translate(ACCESS.store, width);
     if (physical < 0) return this.#fault();
     const offset = this.#ramOffset(physical);
     return offset === NOT_IN_RAM
@@ -135,7 +139,7 @@ export class SlowPaths implements InterpreterImports {
   /** LR. */
   reserve(width: number): number {
     if ((this.#low() & (width - 1)) !== 0) return this.#trapAtAddress(CAUSE.loadMisaligned);
-    const physical = this.#translate(ACCESS.load);
+    const physical = this.#translate(ACCESS.load, width);
     if (physical < 0) return this.#fault();
     const offset = this.#ramOffset(physical);
     if (offset === NOT_IN_RAM) return this.#accessFault(ACCESS.load);
@@ -155,7 +159,7 @@ export class SlowPaths implements InterpreterImports {
       traps.clearReservation();
       return FAILED;
     }
-    const physical = this.#translate(ACCESS.store);
+    const physical = this.#translate(ACCESS.store, width);
     if (physical < 0) return this.#fault();
     const holds = block.get("reservationPhysical") === BigInt(physical);
     traps.clearReservation();
@@ -176,47 +180,77 @@ export class SlowPaths implements InterpreterImports {
     this.#parts.code.decode(record);
   }
 
-  fetch(): void {
-    const { block, budget, mmu, modes, coherence, code, tlb, traps } = this.#parts;
-    const low = block.low("pc");
-    const high = block.high("pc");
-    const physical = mmu.translate(low, high, ACCESS.fetch, modes.privilege);
-    const offset = physical < 0 ? NOT_IN_RAM : this.#ramOffset(physical);
+  fetch(): number {
+    const { block, budget, modes, coherence, code, mmu, pmp, tlb } = this.#parts;
+    const pc = block.get("pc");
+    const offset = this.#locateCode(pc);
     if (offset === NOT_IN_RAM) {
-      if (physical >= 0) mmu.accessFault(ACCESS.fetch);
       budget.charge();
-      traps.exception(mmu.cause, block.get("pc"));
-      return;
+      return this.#fetchFault(pc);
     }
     coherence.relyOn(mmu.tables);
-    tlb.fill(modes.fetchBank, FETCH_TLB, low, high, code.page(Math.floor(offset / PAGE_BYTES)));
+    if (!pmp.decidesAlike(RAM_BASE + offset)) return this.#fetchOnce(pc, offset);
+    const page = code.page(Math.floor(offset / PAGE_BYTES));
+    tlb.fill(modes.fetchBank, FETCH_TLB, block.low("pc"), block.high("pc"), page);
+    return RELOAD;
   }
 
   crossing(record: number): number {
-    const { block, code, mmu, modes, traps } = this.#parts;
+    const { block, code } = this.#parts;
     const second = BigInt.asUintN(64, block.get("pc") + 2n);
-    const low = Number(BigInt.asIntN(32, second));
-    const high = Number(BigInt.asIntN(32, second >> 32n));
-    const physical = mmu.translate(low, high, ACCESS.fetch, modes.privilege);
-    const offset = physical < 0 ? NOT_IN_RAM : this.#ramOffset(physical);
-    if (offset === NOT_IN_RAM) {
-      if (physical >= 0) mmu.accessFault(ACCESS.fetch);
-      traps.exception(mmu.cause, second);
-      return RELOAD;
+    const offset = this.#locateCode(second);
+    if (offset === NOT_IN_RAM) return this.#fetchFault(second);
+    return this.#single(code.firstHalf(record) | this.#half(offset) << 16);
+  }
+
+  /** Fetches the instruction at `pc`, whose halves are permitted or not each by itself. */
+  #fetchOnce(pc: bigint, offset: number): number {
+    if (lengthOf(this.#half(offset)) === 2) return this.#single(this.#half(offset));
+    const second = BigInt.asUintN(64, pc + 2n);
+    const secondOffset = this.#locateCode(second);
+    if (secondOffset === NOT_IN_RAM) {
+      this.#parts.budget.charge();
+      return this.#fetchFault(second);
     }
-    const word = code.firstHalf(record) | this.#halves[(RAM + offset) >>> 1]! << 16;
-    this.#records.write(CROSSING_RECORDS, place(word, PAGE_BYTES - 2), () => undefined);
-    this.#records.pseudo(CROSSING_RECORDS + 32, PSEUDO.pageEnd);
-    return DONE;
+    return this.#single(this.#half(offset) | this.#half(secondOffset) << 16);
+  }
+
+  /** Where in RAM the half of an instruction at an address is, or that it may not be executed. */
+  #locateCode(address: bigint): number {
+    const { mmu, modes } = this.#parts;
+    const low = Number(BigInt.asIntN(32, address));
+    const high = Number(BigInt.asIntN(32, address >> 32n));
+    const physical = mmu.translate(low, high, ACCESS.fetch, modes.privilege, 2);
+    const offset = physical < 0 ? NOT_IN_RAM : this.#ramOffset(physical);
+    if (physical >= 0 && offset === NOT_IN_RAM) mmu.accessFault(ACCESS.fetch);
+    return offset;
+  }
+
+  #fetchFault(address: bigint): number {
+    this.#parts.traps.exception(this.#parts.mmu.cause, address);
+    return RELOAD;
+  }
+
+  #half(offset: number): number {
+    return this.#halves[(RAM + offset) >>> 1]!;
+  }
+
+  /** Decodes an instruction for one execution. */
+  #single(word: number): number {
+    // At the end of a page no target is near.
+    this.#records.write(SINGLE_RECORDS, place(word, PAGE_BYTES), () => undefined);
+    this.#records.pseudo(SINGLE_RECORDS + 2 * RECORD_BYTES_PER_BYTE, PSEUDO.pageEnd);
+    this.#records.pseudo(SINGLE_RECORDS + 4 * RECORD_BYTES_PER_BYTE, PSEUDO.pageEnd);
+    return SINGLE_RECORDS;
   }
 
   /** An access to two pages, byte by byte; nothing is written unless both can be. */
   #crossingAccess(width: number, access: Access): number {
-    const first = this.#locateInRam(access);
-    if (first === NOT_IN_RAM) return RELOAD;
     const split = PAGE_BYTES - (this.#low() & (PAGE_BYTES - 1));
+    const first = this.#locateInRam(access, split);
+    if (first === NOT_IN_RAM) return RELOAD;
     this.#setAddress(BigInt.asUintN(64, this.#address() + BigInt(split)));
-    const second = this.#locateInRam(access);
+    const second = this.#locateInRam(access, width - split);
     if (second === NOT_IN_RAM) return RELOAD;
     const bytes = this.#bytes;
     if (access === ACCESS.load) {
@@ -233,8 +267,8 @@ export class SlowPaths implements InterpreterImports {
     return VALUE;
   }
 
-  #locateInRam(access: Access): number {
-    const physical = this.#translate(access);
+  #locateInRam(access: Access, bytes: number): number {
+    const physical = this.#translate(access, bytes);
     if (physical < 0) {
       this.#fault();
       return NOT_IN_RAM;
@@ -265,15 +299,16 @@ export class SlowPaths implements InterpreterImports {
   }
 
   #fillData(kind: typeof READ_TLB | typeof WRITE_TLB, offset: number): void {
-    const { modes, tlb } = this.#parts;
+    const { modes, pmp, tlb } = this.#parts;
+    if (!pmp.decidesAlike(RAM_BASE + offset)) return;
     const low = this.#low();
     const page = RAM + Math.floor(offset / PAGE_BYTES) * PAGE_BYTES;
     tlb.fill(modes.dataBank, kind, low, this.#high(), page - (low & ~(PAGE_BYTES - 1)) | 0);
   }
 
-  #translate(access: Access): number {
+  #translate(access: Access, bytes: number): number {
     const { mmu, modes } = this.#parts;
-    return mmu.translate(this.#low(), this.#high(), access, modes.dataPrivilege);
+    return mmu.translate(this.#low(), this.#high(), access, modes.dataPrivilege, bytes);
   }
 
   #ramOffset(physical: number): number {

@@ -24,6 +24,8 @@ export class GuestTime {
   #ticksPerStep: number;
 
   /**
+   * Starts from a time base in force.
+   *
    * @param clock The host's clock.
    * @param start The time base in force: of power-on, or the last record's at a promotion.
    * @param elapsedTicks What the clock has measured since it came into force.

@@ -34,7 +34,9 @@ export interface HostLoop {
 
 /** What a device back answers. `data` holds the sectors of a read. */
 export interface Performed {
+  /** How the operation ended. */
   readonly status: CompletionStatus;
+  /** The sectors of a read that is `done`. */
   readonly data?: Uint8Array;
 }
 

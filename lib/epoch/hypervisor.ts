@@ -23,15 +23,21 @@ export interface HypervisorOptions {
   readonly time: TimeBase;
   /** Ticks that have passed since that time base came into force: at a promotion, since its record. */
   readonly elapsedTicks?: number;
+  /** The host's clocks. */
   readonly clock: HostClock;
+  /** The host's event loop. */
   readonly loop: HostLoop;
+  /** What reaches the machine from outside. */
   readonly arrivals: Arrivals;
+  /** Where finished epochs go. */
   readonly outlet: Outlet;
+  /** How long epochs are. */
   readonly policy: EpochPolicy;
 }
 
 /** What a promoted machine starts with (paper rules promotion and uncertain). */
 export interface Promotion {
+  /** The new term. */
   readonly term: number;
   /** Uncertain completions for the operations whose fate is unknown. */
   readonly uncertain: readonly Completion[];

@@ -6,7 +6,11 @@ import type { HostClock } from "./host.ts";
 export class LiveEnvironment implements Environment {
   #reads: bigint[] = [];
 
-  /** @param clock The host's clock. */
+  /**
+   * Answers from the host's clock.
+   *
+   * @param clock The host's clock.
+   */
   constructor(private readonly clock: HostClock) {}
 
   read(_kind: ReadKind): bigint {

@@ -11,6 +11,7 @@ export type Digest = bigint;
 
 /** First record of every stream: who writes it, and what machine it is about. Never a path. */
 export interface HeaderRecord {
+  /** Which record it is. */
   readonly kind: "header";
   /** Format version. */
   readonly version: number;
@@ -20,6 +21,7 @@ export interface HeaderRecord {
   readonly term: number;
   /** Random id of this one attachment, 32 hex digits; absent in a log nobody may be promoted from. */
   readonly member?: string;
+  /** What machine the log is about. */
   readonly configuration: MachineConfiguration;
   /** Whether the writer waits for acknowledgements of this stream. */
   readonly acknowledged: boolean;
@@ -38,12 +40,15 @@ export interface HeaderRecord {
 
 /** Opens a key snapshot. It counts only from its commit. */
 export interface SnapshotBeginRecord {
+  /** Which record it is. */
   readonly kind: "snapshot-begin";
+  /** The snapshot stands after the end of this epoch; 0 for power-on. */
   readonly epoch: number;
 }
 
 /** RAM pages (4 KiB each) of the snapshot being taken; pages never named are zero. */
 export interface SnapshotPagesRecord {
+  /** Which record it is. */
   readonly kind: "snapshot-pages";
   /** `ram`: memory as it stands. `image`: memory as it stood at power-on, for a later reset. */
   readonly of: "ram" | "image";
@@ -55,18 +60,23 @@ export interface SnapshotPagesRecord {
 
 /** An operation outstanding at the snapshot, with its payload. */
 export interface SnapshotOperationRecord {
+  /** Which record it is. */
   readonly kind: "snapshot-operation";
+  /** The operation, as it was issued. */
   readonly operation: Operation;
 }
 
 /** Makes the snapshot count. */
 export interface SnapshotCommitRecord {
+  /** Which record it is. */
   readonly kind: "snapshot-commit";
   /** The snapshot stands after the end of this epoch; 0 for power-on. */
   readonly epoch: number;
   /** Steps since power-on. */
   readonly steps: number;
+  /** Time base of the next epoch. */
   readonly time: TimeBase;
+  /** Everything but RAM. */
   readonly state: MachineState;
   /** Digest of state and all RAM. */
   readonly digest: Digest;
@@ -82,6 +92,7 @@ export interface EpochDigest {
 
 /** One epoch: what the machine could not compute by itself. */
 export interface EpochRecord {
+  /** Which record it is. */
   readonly kind: "epoch";
   /** 1, 2, 3, … without a gap. */
   readonly epoch: number;
@@ -89,11 +100,15 @@ export interface EpochRecord {
   readonly steps: number;
   /** Environment reads, in order. */
   readonly reads: readonly bigint[];
+  /** Completions delivered at its end, in order, with their data. */
   readonly completions: readonly Completion[];
+  /** Bytes typed, delivered at its end. */
   readonly consoleInput: Uint8Array;
+  /** Console output below this position is performed. */
   readonly consolePerformed: number;
   /** Time base of the next epoch. */
   readonly time: TimeBase;
+  /** What every replica must have after the deliveries. */
   readonly digest: EpochDigest;
   /** Present in the zero-step epoch of a promotion: the new term. */
   readonly term?: number;
@@ -101,7 +116,9 @@ export interface EpochRecord {
 
 /** Clean end of a stream. A stream that just stops has stalled. */
 export interface EndRecord {
+  /** Which record it is. */
   readonly kind: "end";
+  /** The guest powered off; the machine was stopped; or it goes on elsewhere. */
   readonly reason: "power-off" | "detach" | "hand-over";
   /** The guest's own exit code, with `power-off`. */
   readonly exitCode?: number;
@@ -109,12 +126,15 @@ export interface EndRecord {
 
 /** For people: an event worth keeping that the machine does not see. */
 export interface NoteRecord {
+  /** Which record it is. */
   readonly kind: "note";
+  /** What happened. */
   readonly text: string;
 }
 
 /** Says that the writer lives; on streams only, never kept in files. */
 export interface HeartbeatRecord {
+  /** Which record it is. */
   readonly kind: "heartbeat";
 }
 

@@ -3,9 +3,14 @@ import type { Environment, ReadKind } from "../board/environment.ts";
 
 /** Thrown into the machine when it reads more often than the record says. */
 export class ReadsExhaustedError extends Error {
+  /** Tells this error from others. */
   override readonly name = "ReadsExhaustedError";
 
-  /** @param kind What the guest read. */
+  /**
+   * The message names what was read.
+   *
+   * @param kind What the guest read.
+   */
   constructor(readonly kind: ReadKind) {
     super(`The guest made an environment read (${kind}) that the record does not have`);
   }

@@ -28,6 +28,8 @@ export class Replica {
   #stepsLeft = 0;
 
   /**
+   * Nothing is executed before {@linkcode begin}.
+   *
    * @param machine The machine as it stands after epoch `epoch`.
    * @param time The time base of the next epoch.
    */

@@ -12,6 +12,8 @@ export class HostDevices implements DeviceBacks {
   readonly #console: ConsoleOutput;
 
   /**
+   * Takes devices that are open; {@linkcode close} frees them.
+   *
    * @param disks In the order of the machine's configuration.
    * @param bills Absent when the machine has no bill port.
    */

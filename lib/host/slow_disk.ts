@@ -4,10 +4,14 @@ import type { DiskBack, DiskRequest, DiskResult } from "./disk.ts";
 
 /** Delays every operation of a disk, half of the time before and half after it is performed. */
 export class SlowDisk implements DiskBack {
-  /** @param milliseconds What every operation takes at least. */
+  /**
+   * Takes a disk that is open; {@linkcode close} frees it.
+   *
+   * @param milliseconds What every operation takes at least.
+   */
   constructor(private readonly disk: DiskBack, private readonly milliseconds: number) {}
 
-  /** @inheritdoc */
+  /** Size in sectors of 512 bytes. */
   get sectors(): number {
     return this.disk.sectors;
   }
@@ -20,7 +24,7 @@ export class SlowDisk implements DiskBack {
     return result;
   }
 
-  /** @inheritdoc */
+  /** Waits for what is in flight and frees the file. */
   close(): Promise<void> {
     return this.disk.close();
   }

@@ -42,7 +42,7 @@ const limits = {
 };
 
 /** Decodes the records of one stream. Give it every byte with `push`, then call `finish`. */
-class SequenceDecoder<AnyRecord extends { readonly kind: string }> {
+export class SequenceDecoder<AnyRecord extends { readonly kind: string }> {
   readonly #type: FieldType<AnyRecord>;
   readonly #lastKind: AnyRecord["kind"];
   readonly #chain: ChecksumChain;
@@ -52,6 +52,7 @@ class SequenceDecoder<AnyRecord extends { readonly kind: string }> {
   #ended = false;
   #failure: LogError | undefined;
 
+  /** `lastKind` is the kind after which nothing follows; `seed` starts the checksum chain. */
   constructor(type: FieldType<AnyRecord>, lastKind: AnyRecord["kind"], seed: Uint8Array) {
     this.#type = type;
     this.#lastKind = lastKind;

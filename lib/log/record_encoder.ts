@@ -12,12 +12,13 @@ import { logRecord, returnRecord } from "./record_table.ts";
  * Encodes the records of one stream, in order. Each stream needs an encoder of its own, because each
  * has a checksum chain of its own.
  */
-class SequenceEncoder<AnyRecord extends { readonly kind: string }> {
+export class SequenceEncoder<AnyRecord extends { readonly kind: string }> {
   readonly #type: FieldType<AnyRecord>;
   readonly #chain: ChecksumChain;
   #records = 0;
   #byteLength = 0;
 
+  /** `seed` starts the checksum chain. */
   constructor(type: FieldType<AnyRecord>, seed: Uint8Array) {
     this.#type = type;
     this.#chain = new ChecksumChain(seed);

@@ -41,6 +41,8 @@ export class Attachment {
   #drained: (() => void)[] = [];
 
   /**
+   * Starts writing at once.
+   *
    * @param id Fresh random id of this attachment; undefined for a log that nobody is promoted from.
    * @param stream Where its log goes.
    * @param snapshot Header and key snapshot, produced as the stream takes them.

@@ -24,15 +24,19 @@ export type OnStall = "ask" | "promote" | "wait" | "exit";
 
 /** What a backup is given. */
 export interface BackupOptions {
+  /** The primary's log. */
   readonly stream: ByteStream;
   /** Disk images, in the order of the machine's configuration. */
   readonly disks: readonly string[];
   /** The file to lock when there is no disk. */
   readonly arbiter?: string;
+  /** What a stall leads to where no shared disk decides. */
   readonly onStall: OnStall;
   /** Silence that counts as a stall, ticks. */
   readonly silenceTicks: number;
+  /** The host's clocks. */
   readonly clock: HostClock;
+  /** The host's event loop. */
   readonly loop: HostLoop;
   /** Takes one line for a person whenever something happens. */
   readonly note: (text: string) => void;
@@ -44,7 +48,9 @@ export interface BackupOptions {
 
 /** What a promoted machine starts from. */
 export interface Takeover {
+  /** The old stream's header. */
   readonly header: HeaderRecord;
+  /** The replica, everything executed and verified. */
   readonly replica: Replica;
   /** Operations whose fate is unknown and that a repeat cannot harm: performed again. */
   readonly again: readonly Operation[];
@@ -65,6 +71,7 @@ export type BackupOutcome =
 
 /** A backup cannot follow this stream with these disks. */
 export class BackupError extends Error {
+  /** Tells this error from others. */
   override readonly name = "BackupError";
 }
 
@@ -298,8 +305,12 @@ export class Backup {
     // The snapshot's records came after the lock was tried: the primary was alive then.
     let sharing = await this.#claim?.probe(true);
     // Rule 8: before it says that it has joined, a backup must have found the lock held.
-    while (sharing === "undecided" && !this.#claim!.foundLockBusy && !this.#intake.over) {
-      await this.#options.loop.sleep(ASK_TICKS.longest, this.#intake.arrival());
+    while (sharing === "undecided" && !this.#claim!.foundLockBusy) {
+      // A log that nobody writes any more: nothing to join, and the stall decides.
+      if (this.#intake.over || this.#silent() || this.#operatorSaysLeave) return;
+      this.#noteOnce("The disk's lock is free: waiting to see the primary alive");
+      const woken = new Promise<void>((resolve) => this.#wake = resolve);
+      await this.#options.loop.sleep(ASK_TICKS.longest, woken);
       sharing = await this.#claim!.probe(true);
     }
     if (sharing === "replica") {

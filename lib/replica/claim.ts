@@ -29,7 +29,9 @@ export type DiskSharing = "undecided" | "shared" | "replica";
 
 /** The membership records in the hands of the lock's holder, and what stands in them. */
 export interface HeldRecord {
+  /** Where it stands. */
   readonly file: MembershipGroup;
+  /** What stands there. */
   readonly record: MembershipRecord;
 }
 
@@ -43,6 +45,8 @@ export class Claim {
   #sharing: DiskSharing = "undecided";
 
   /**
+   * Nothing is locked before {@linkcode probe} or {@linkcode ask}.
+   *
    * @param paths The disk images, or the arbiter file; each has a record, and the worst one counts.
    * @param self Who this backup is.
    * @param note Takes one line for a person.

@@ -31,6 +31,8 @@ export class Dispatcher {
   #closed = false;
 
   /**
+   * Performs nothing before {@linkcode submit} and {@linkcode release}.
+   *
    * @param machine The live machine.
    * @param backs Its devices.
    * @param arrivals Where completions go.

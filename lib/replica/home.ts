@@ -9,9 +9,14 @@ const LOCK_MILLISECONDS = 2000;
 
 /** A machine may not start on these disks. */
 export class StartRefusedError extends Error {
+  /** Tells this error from others. */
   override readonly name = "StartRefusedError";
 
-  /** @param path The disk or arbiter file. */
+  /**
+   * The message names the path and the reason.
+   *
+   * @param path The disk or arbiter file.
+   */
   constructor(readonly path: string, reason: string) {
     super(`Cannot start on ${path}: ${reason}`);
   }

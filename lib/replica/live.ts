@@ -31,6 +31,7 @@ const HEARTBEAT_TICKS = 1_000_000;
 
 /** What a live machine is made of. */
 export interface LiveOptions {
+  /** The machine, at the end of `epoch`. */
   readonly machine: Machine;
   /** The last finished epoch, 0 at power-on. */
   readonly epoch: number;
@@ -38,13 +39,19 @@ export interface LiveOptions {
   readonly time: TimeBase;
   /** Ticks since that time base came into force: at a promotion, since its record. */
   readonly elapsedTicks?: number;
+  /** Run and term. */
   readonly identity: RunIdentity;
+  /** The devices outside. */
   readonly backs: DeviceBacks;
   /** The membership record, when something arbitrates. */
   readonly membership?: { readonly file: MembershipStore; readonly record: MembershipRecord };
+  /** The host's clocks. */
   readonly clock: HostClock;
+  /** The host's event loop. */
   readonly loop: HostLoop;
+  /** How long epochs are. */
   readonly policy: EpochPolicy;
+  /** How long members are waited for. */
   readonly limits: RosterLimits;
   /** Takes one line for a person whenever something happens. */
   readonly note: (text: string) => void;
@@ -234,7 +241,7 @@ export class LiveMachine implements Outlet {
     }
   }
 
-  /** @inheritdoc */
+  /** Ships the record, and lets what the epoch wants done outside wait for its commit. */
   epochEnded(
     record: EpochRecord,
     operations: readonly Operation[],

@@ -13,6 +13,8 @@ export class LogCopy {
   readonly log: Attachment;
 
   /**
+   * Starts an empty copy.
+   *
    * @param stream Where the copy goes.
    * @param lost Told when it cannot be written any more.
    */

@@ -7,6 +7,7 @@ import { LiveMachine, type LiveOptions } from "./live.ts";
 
 /** A machine that has just been promoted, not running yet. */
 export interface PromotedMachine {
+  /** The hypervisor and all around it. */
   readonly live: LiveMachine;
   /** Absent when nothing arbitrates. */
   readonly home: Home | undefined;

@@ -81,6 +81,7 @@ export async function record(
 
 /** The log could not be written to its end. */
 export class RecordingError extends Error {
+  /** Tells this error from others. */
   override readonly name = "RecordingError";
 }
 

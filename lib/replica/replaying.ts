@@ -2,7 +2,7 @@
 import type { Machine } from "../board/machine.ts";
 import { DivergenceError } from "../epoch/divergence.ts";
 import type { EndRecord, EpochRecord, HeaderRecord } from "../epoch/record.ts";
-import { Replica } from "../epoch/replica.ts";
+import type { Replica } from "../epoch/replica.ts";
 import { LogReader } from "../log/log_reader.ts";
 import type { LogItem, StreamEnding } from "../log/record_decoder.ts";
 import { SnapshotRestorer } from "./restore.ts";
@@ -35,6 +35,7 @@ export interface ReplaySummary {
 
 /** There is nothing to replay in a log. */
 export class ReplayError extends Error {
+  /** Tells this error from others. */
   override readonly name = "ReplayError";
 }
 

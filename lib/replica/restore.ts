@@ -14,7 +14,11 @@ export class SnapshotRestorer {
   readonly #image = new Map<number, Uint8Array>();
   readonly #assembler: SnapshotAssembler;
 
-  /** @param header The stream's header; its machine's memory is allocated now. */
+  /**
+   * Allocates the machine's memory.
+   *
+   * @param header The stream's header; its machine's memory is allocated now.
+   */
   constructor(private readonly header: HeaderRecord) {
     this.#memory = new GuestMemory(header.configuration.ramBytes);
     this.#assembler = new SnapshotAssembler({

@@ -76,12 +76,15 @@ export class Roster implements AttachmentEvents {
   #reconciling = false;
   #ending = false;
   #retryAt = 0;
+  #watchedAt = 0;
   #roomWaiters: (() => void)[] = [];
   #latestEpoch = 0;
   /** Last epoch with an output already handed to its device. */
   #dispatchedEpoch = 0;
 
   /**
+   * Starts without members.
+   *
    * @param clock Measures silences.
    * @param loop Waits.
    * @param events Where to tell.
@@ -164,12 +167,15 @@ export class Roster implements AttachmentEvents {
    */
   watch(oldestHeldEpoch: number | undefined): void {
     const now = this.clock.monotonicTicks();
+    // A stopped process has not read what its members acknowledged meanwhile: that is not their silence.
+    const wasAway = now - this.#watchedAt > this.limits.silenceTicks / 2;
+    this.#watchedAt = now;
     const waitedFor = new Set(this.#waitedFor().map((member) => member.id));
     for (const entry of this.#entries.values()) {
       const { attachment, member } = entry;
       const holdsOutput = oldestHeldEpoch !== undefined && waitedFor.has(member.id) &&
         attachment.acknowledgedEpoch < oldestHeldEpoch;
-      if (!holdsOutput && !attachment.full) {
+      if (wasAway || (!holdsOutput && !attachment.full)) {
         entry.blockingSince = undefined;
         continue;
       }
@@ -218,7 +224,7 @@ export class Roster implements AttachmentEvents {
     }
   }
 
-  /** @inheritdoc */
+  /** It has acknowledged more, or its queue has room. */
   progressed(attachment: Attachment): void {
     const entry = this.#entryOf(attachment);
     if (!entry) return;
@@ -233,7 +239,7 @@ export class Roster implements AttachmentEvents {
     this.#changed();
   }
 
-  /** @inheritdoc */
+  /** It has its snapshot, verified: it may be added. */
   joined(attachment: Attachment, sharedDisk: boolean): void {
     const entry = this.#entryOf(attachment);
     if (!entry || entry.standing !== "joining") return;
@@ -243,7 +249,7 @@ export class Roster implements AttachmentEvents {
     this.#changed();
   }
 
-  /** @inheritdoc */
+  /** Its stream has ended: it is removed. */
   lost(attachment: Attachment, reason: string): void {
     const entry = this.#entryOf(attachment);
     if (entry) this.#remove(entry, reason);

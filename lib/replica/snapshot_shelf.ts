@@ -17,7 +17,11 @@ export class SnapshotShelf {
   #free: Uint8Array[] = [];
   #pauseTicks = 0;
 
-  /** @param ramBytes Size of the machine's RAM. */
+  /**
+   * Allocates nothing before the first snapshot, or {@linkcode warm}.
+   *
+   * @param ramBytes Size of the machine's RAM.
+   */
   constructor(ramBytes: number) {
     this.#ramBytes = ramBytes;
   }

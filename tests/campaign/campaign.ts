@@ -15,8 +15,8 @@ for (let index = first; index < first + count; index++) {
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   if (hit.uncertain > 0) uncertain++;
   console.log(
-    `${index}: ${trialText(trial)}: ${hit.uncertain} uncertain, ${hit.again} performed again, ` +
-      `${hit.retries} retried, sound (${seconds} s)`,
+    `${index}: ${trialText(trial)}: ${hit.uncertain} uncertain and retried, ` +
+      `${hit.again} performed again, sound (${seconds} s)`,
   );
 }
 console.log(`${count} kills survived, ${uncertain} of them with operations uncertain`);

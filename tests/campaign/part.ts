@@ -22,7 +22,9 @@ export class Part {
         const match = pattern.exec(line);
         if (match) return match;
       }
-      if (code !== undefined) throw new Error(`${this.name} never told ${pattern}\n${this.story()}`);
+      if (code !== undefined) {
+        throw new Error(`${this.name} never told ${pattern}\n${this.story()}`);
+      }
       return undefined;
     }, () => `${this.name} to tell ${pattern}\n${this.story()}`);
   }

@@ -3,7 +3,7 @@
  * real `lockstep` processes with the permissions that `deno task install` gives them. When a test ends,
  * also by failing, every process is killed and the folder removed.
  */
-import { type AuditVerdict, audit } from "../../guests/teller/auditor.ts";
+import { audit, type AuditVerdict } from "../../guests/teller/auditor.ts";
 import { createDiskImage } from "../../lib/host/disk.ts";
 import { pause } from "../../lib/host/pause.ts";
 import { membershipPath, readMembership } from "../../lib/replica/membership.ts";
@@ -84,9 +84,10 @@ export class Site implements AsyncDisposable {
   /** Runs a shell command line in the folder, where `lockstep` and `as` are on the PATH. */
   start(line: string): void {
     const child = new Deno.Command("timeout", {
-      // It leads a process group of its own, so that all that comes from the line can be killed.
-      args: [`--signal=KILL`, `${LIFETIME_SECONDS}`, "sh", "-c"]
-        .concat(`umask 000; PATH=$PWD/bin:$PATH; export PATH; ${line}`),
+      // The leader of a process group of its own, so that all that comes from the line can be killed. It
+      // stays: without it the kernel would send SIGHUP to a group with a stopped process in it.
+      args: ["--signal=KILL", `${LIFETIME_SECONDS}`, "sh", "-c"]
+        .concat(`umask 000; PATH=$PWD/bin:$PATH; export PATH; ${line}\nexec sleep infinity`),
       cwd: this.folder,
       stdin: "null",
       stdout: "null",
@@ -130,12 +131,12 @@ export class Site implements AsyncDisposable {
     await until(() => this.receipts() >= count, () => `receipt ${count}\n${this.story()}`);
   }
 
-  /** The auditor's verdict on `disk`, the bills and the console. */
-  audit(disk = "d.img"): AuditVerdict {
+  /** The auditor's verdict. */
+  audit({ disk = "d.img", bills = "bills", console = "console" } = {}): AuditVerdict {
     return audit({
       disk: Deno.readFileSync(this.path(disk)),
-      bills: Deno.readFileSync(this.path("bills")),
-      console: Deno.readFileSync(this.path("console")),
+      bills: Deno.readFileSync(this.path(bills)),
+      console: Deno.readFileSync(this.path(console)),
     });
   }
 

@@ -4,14 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Random } from "../peers/qemu_random.ts";
-import type { Part } from "./part.ts";
-import { DEVICES, Site } from "./site.ts";
-
-/** The streams between primary and backup. */
-export const STREAMS = ["shell pipe", "exec: child", "unix: socket", "tailed file"] as const;
-
-/** One of them. */
-export type Stream = typeof STREAMS[number];
+import { protectedPair, type Stream, STREAMS } from "./pair.ts";
+import { Site } from "./site.ts";
 
 /** What is random about a trial. */
 export interface Trial {
@@ -28,12 +22,10 @@ export interface Trial {
 
 /** What a kill has hit. */
 export interface Hit {
-  /** Operations answered with an uncertain interrupt. */
+  /** Operations answered with an uncertain interrupt, each of which the guest's driver has retried. */
   readonly uncertain: number;
   /** Operations performed again. */
   readonly again: number;
-  /** Requests that the guest's driver has retried after a unit attention. */
-  readonly retries: number;
 }
 
 /** A session, and how much of it is left for the promoted machine at least. */
@@ -65,10 +57,9 @@ export function trialText({ stream, boot, diskLatency, receipt, delay }: Trial):
 /** Runs a trial; throws when the bank is not as one uninterrupted machine would have left it. */
 export async function runTrial(trial: Trial): Promise<Hit> {
   await using site = await Site.open();
-  const { primary, backup } = await startPair(site, trial);
-  await primary.tells(/has joined: protected/);
-  await backup.tells(/Following run/);
-  await site.receipt(trial.receipt);
+  const { primary, backup } = await protectedPair(site, trial);
+  // A receipt that it has not seen yet: the reader of a file is sure then that its primary lives.
+  await site.receipt(Math.max(trial.receipt, site.receipts() + 1));
   spin(trial.delay);
   await primary.signal("SIGKILL");
   const code = await backup.ends();
@@ -81,41 +72,10 @@ export async function runTrial(trial: Trial): Promise<Hit> {
   assert(finished, story);
   const { term, members } = await site.record();
   assertEquals({ term, members }, { term: 2, members: [] }, story);
-  return {
-    uncertain: Number(promoted[1]),
-    again: Number(promoted[2] ?? 0),
-    retries: site.consoleText().match(/unit attention: retrying/g)?.length ?? 0,
-  };
-}
-
-async function startPair(
-  site: Site,
-  { stream, boot, diskLatency }: Trial,
-): Promise<{ primary: Part; backup: Part }> {
-  const devices = `${DEVICES} --disk-latency ${diskLatency}`;
-  const machine = `as primary lockstep primary teller ${devices} --append '${boot}'`;
-  const backup = (from: string) => `as backup lockstep backup ${from} ${devices}`;
-  switch (stream) {
-    case "shell pipe":
-      site.start(`${machine} -o - | ${backup("-")}`);
-      break;
-    case "exec: child":
-      site.start(`${machine} --to "exec:${backup("-")}"`);
-      break;
-    case "unix: socket":
-      site.start(`${machine} --listen unix:p.sock`);
-      await site.part("primary").tells(/can join at/);
-      site.start(backup("unix:p.sock"));
-      break;
-    case "tailed file":
-      site.start(`${machine} -o run.log`);
-      // The primary counts on the file's reader as soon as the kernel has its snapshot.
-      await site.part("primary").tells(/has joined/);
-      // The end of a file says nothing: only silence is a stall.
-      site.start(backup("run.log --silence 300"));
-      break;
-  }
-  return { primary: site.part("primary"), backup: site.part("backup") };
+  const uncertain = Number(promoted[1]);
+  const retries = site.consoleText().match(/unit attention: retrying/g)?.length ?? 0;
+  assertEquals(retries, uncertain, story);
+  return { uncertain, again: Number(promoted[2] ?? 0) };
 }
 
 /** Timers are no finer than a millisecond, a disk operation's parts are. */

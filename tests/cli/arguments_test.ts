@@ -51,6 +51,9 @@ Deno.test("an option that was not given has no value", () => {
 
 Deno.test("a lone dash is a value and an operand", () => {
   assertEquals(parsed("-o", "-", "wall").value(output), "-");
+  assertEquals(parsed("--output", "-", "wall").value(output), "-");
+  assertEquals(parsed("--loud", "-").operand("WALL"), "-");
+  assertEquals(parsed("--to", "a", "wall", "--to", "-").values(to), ["a", "-"]);
   assertEquals(parsed("-").operand("WALL"), "-");
 });
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { encode } from "./assembly.ts";
-import { DEVICE, RAM, TestMachine } from "./test_machine.ts";
+import { DEVICE, OPEN_MEMORY, RAM, TestMachine } from "./test_machine.ts";
 
 const V = 1n;
 const R = 2n;
@@ -38,6 +38,7 @@ function mapped(flags: bigint, ...words: readonly number[]): TestMachine {
   machine.setWord(LEAF, entry(DATA, flags));
   machine.setWord(DATA, 0x1234n);
   machine.set({
+    ...OPEN_MEMORY,
     privilege: 1,
     mtvec: HANDLER,
     satp: 8n << 60n | BigInt(ROOT / 4096),

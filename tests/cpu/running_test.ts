@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { HartStateError } from "../../lib/cpu/hart.ts";
 import { GuestMemory } from "../../lib/cpu/memory.ts";
 import { encode } from "./assembly.ts";
-import { DEVICE, RAM, TestMachine } from "./test_machine.ts";
+import { DEVICE, OPEN_MEMORY, RAM, TestMachine } from "./test_machine.ts";
 
 /** Counts x1 up, keeps a running hash of it in memory, and stores to the device now and then. */
 function counting(): TestMachine {
@@ -155,6 +155,7 @@ Deno.test("the end of the largest RAM executes, loads, stores and translates lik
   machine.hart.reset(0, 0n, 0n);
   machine.set({
     pc: 0x4000_0ffe,
+    ...OPEN_MEMORY,
     privilege: 1,
     satp: 8n << 60n | BigInt(table / 4096),
     x1: 42,

@@ -9,6 +9,9 @@ export const RAM = GuestMemory.ramBase;
 /** Address of the one device register of the test machine. */
 export const DEVICE = 0x1000_0000;
 
+/** Fields of a hart state: physical memory protection permits S and U mode everything. */
+export const OPEN_MEMORY = { pmpaddr0: (1n << 54n) - 1n, pmpcfg0: 0x1fn } as const;
+
 /** What the guest did to the device. */
 export interface DeviceAccess {
   readonly size: number;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { encode } from "./assembly.ts";
-import { DEVICE, RAM, TestMachine } from "./test_machine.ts";
+import { DEVICE, OPEN_MEMORY, RAM, TestMachine } from "./test_machine.ts";
 
 const CSR = { mstatus: 0x300, mie: 0x304, mip: 0x344, minstret: 0xb02, satp: 0x180, sie: 0x104 };
 const HANDLER = RAM + 0x1000;
@@ -11,7 +11,7 @@ function at(privilege: number, ...words: readonly number[]): TestMachine {
   const machine = new TestMachine();
   machine.load(RAM, ...words);
   machine.hart.reset(RAM, 0n, 0n);
-  machine.set({ privilege, mtvec: HANDLER, stvec: HANDLER + 0x100 });
+  machine.set({ ...OPEN_MEMORY, privilege, mtvec: HANDLER, stvec: HANDLER + 0x100 });
   return machine;
 }
 

@@ -39,6 +39,7 @@ import {
 } from "./qemu_operations.ts";
 import {
   absentCsr,
+  counted,
   csrAccess,
   csrImmediate,
   editTables,
@@ -46,19 +47,29 @@ import {
   interrupts,
   jumpAway,
   largeEntry,
+  modifyCode,
   modifyPrivilege,
   system,
   windowEntry,
 } from "./qemu_privileged.ts";
 import { MACHINE, type Mode, Program, SUPERVISOR, USER } from "./qemu_program.ts";
+import {
+  changeProtection,
+  type Granularity,
+  initialProtection,
+  jumpToLocked,
+  lockedAccess,
+  OPEN,
+} from "./qemu_protection.ts";
 import { Random } from "./qemu_random.ts";
 import { pageTableEntry } from "./qemu_layout.ts";
 
 /**
  * What the peer is told to be. QEMU 7.2 takes pending interrupts in the order of priority only with the Advanced Interrupt
- * Architecture, which brings CSRs with it; the cases that look for absent CSRs run without, and without interrupts.
+ * Architecture, which brings CSRs with it; the cases that look for absent CSRs run without, and without interrupts. Its
+ * counters count instructions only with `-icount`, which allows one hart.
  */
-export type Processor = "plain" | "prioritised";
+export type Processor = "plain" | "prioritised" | "counted";
 
 /** One generated case. */
 export interface Case {
@@ -85,6 +96,8 @@ interface Family {
   readonly translated: boolean | "sometimes";
   readonly length: readonly [number, number];
   readonly processor?: Processor;
+  /** What entries of physical memory protection are bounded by; else one permits everything. */
+  readonly protection?: Granularity;
   /** What a case is made of; `turn` walks through tables so that a small sample meets every entry. */
   readonly operations: (turn: number) => Operations;
 }
@@ -109,7 +122,12 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     modes: ANY_MODE,
     translated: "sometimes",
     length: [6, 12],
-    operations: () => [[4, control], [2, (p) => compute(p)], [1, (p) => access(p, false)]],
+    operations: () => [
+      [8, control],
+      [1, modifyCode],
+      [4, (p) => compute(p)],
+      [2, (p) => access(p, false)],
+    ],
   },
   memory: {
     modes: [MACHINE],
@@ -182,6 +200,16 @@ const FAMILIES: Readonly<Record<string, Family>> = {
       }],
     ],
   },
+  counting: {
+    modes: [MACHINE],
+    translated: false,
+    length: [2, 5],
+    processor: "counted",
+    operations: () => [[
+      1,
+      (p) => counted(p, (body) => body.random.oneIn(2) ? control(body) : compute(body)),
+    ]],
+  },
   privilege: {
     modes: ANY_MODE,
     translated: "sometimes",
@@ -194,6 +222,20 @@ const FAMILIES: Readonly<Record<string, Family>> = {
       [1, randomWord],
       [1, (p) => compute(p)],
     ],
+  },
+  protectedPages: {
+    modes: ANY_MODE,
+    translated: "sometimes",
+    length: [5, 14],
+    protection: "pages",
+    operations: protectedOperations,
+  },
+  protectedWords: {
+    modes: ANY_MODE,
+    translated: "sometimes",
+    length: [5, 14],
+    protection: "words",
+    operations: protectedOperations,
   },
   interrupts: {
     modes: ANY_MODE,
@@ -236,6 +278,22 @@ function modified(operation: Operation): Operation {
   };
 }
 
+/** Accesses of all kinds, of machine mode with its own privilege or that of another, while entries change. */
+function protectedOperations(turn: number): Operations {
+  return [
+    [3, modified((p) => access(p, p.translated, entry(ACCESSES, turn)))],
+    [3, modified((p) => access(p, p.translated))],
+    [3, (p) => access(p, isTranslated(p))],
+    [2, modified((p) => amo(p, p.translated))],
+    [1, modified((p) => reservation(p, p.translated))],
+    [1, lockedAccess],
+    [1, changeProtection],
+    [1, goSomewhere],
+    [1, editTables],
+    [1, control],
+  ];
+}
+
 /** Whether addresses of the present mode go through the page tables. */
 function isTranslated(p: Program): boolean {
   return p.translated && p.mode !== MACHINE;
@@ -252,6 +310,8 @@ function goSomewhere(p: Program): void {
   );
 }
 
+const FETCH_ACCESS_FAULT = 1n << 1n;
+
 /** The case `number` of `seed`. */
 export function generateCase(seed: number, number: number): Case {
   const random = new Random(seed, number);
@@ -267,7 +327,8 @@ export function generateCase(seed: number, number: number): Case {
   const p = new Program(random, codeOffset, mode, translated);
   const status = initialStatus(random, mode);
   p.fenceIsRefused = (status >> 20n & 1n) === 1n;
-  p.holes = random.oneIn(3);
+  p.protection = family.protection;
+  p.holes = random.oneIn(3) && p.protection === undefined;
   p.waitIsRefused = mode === USER || mode === SUPERVISOR && (status >> 21n & 1n) === 1n;
   const registers = initialRegisters(p);
   if (translated) initialTables(p);
@@ -277,8 +338,15 @@ export function generateCase(seed: number, number: number): Case {
     random.weighted(operations)(p);
   }
   if (name === "fetch") jumpAway(p);
+  if (p.protection !== undefined && random.oneIn(4)) jumpToLocked(p);
   p.code.fixed("ecall");
   p.executed("ecall");
+  const csrs = initialCsrs(random, mode, translated, BigInt(p.baseOf(mode) + codeOffset), status);
+  const protection = p.protection === undefined ? {} : {
+    ...initialProtection(random, p.protection),
+    // The supervisor's handler may not be executable without the tables.
+    medeleg: csrs.medeleg & ~FETCH_ACCESS_FAULT,
+  };
 
   return {
     number,
@@ -291,8 +359,9 @@ export function generateCase(seed: number, number: number): Case {
     codeOffset,
     registers,
     csrs: {
-      ...initialCsrs(random, mode, translated, BigInt(p.baseOf(mode) + codeOffset), status),
-      ...(processor === "plain" ? { mie: 0n, mip: 0n } : {}),
+      ...csrs,
+      ...(processor !== "prioritised" ? { mie: 0n, mip: 0n } : {}),
+      ...protection,
     },
     patches: p.patches,
   };
@@ -301,8 +370,7 @@ export function generateCase(seed: number, number: number): Case {
 function initialStatus(random: Random, mode: Mode): bigint {
   // SIE, SPIE, MPIE, SPP, SUM, MXR, TVM, TW, TSR; MIE stays off until the case has begun.
   const free = random.oneIn(3) ? 0x7c_01a2n : 0x0c_01a2n;
-  const status = (random.bits64() & free) | BigInt(mode) << 11n | 0xan << 32n;
-  return mode === MACHINE && random.oneIn(8) ? status | 0x2_0000n : status;
+  return (random.bits64() & free) | BigInt(mode) << 11n | 0xan << 32n;
 }
 
 function initialRegisters(p: Program): bigint[] {
@@ -373,6 +441,7 @@ function initialCsrs(
     stval: random.operand(),
     mcause: interruptCause ? 1n << 63n | 5n : 2n,
     mtval: random.operand(),
+    ...OPEN,
     satp: translated ? 8n << 60n | BigInt(ROOT) >> 12n : 0n,
     mepc,
     mstatus,

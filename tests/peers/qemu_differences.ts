@@ -112,11 +112,13 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     what:
-      "MRET to machine mode with MPRV set: there loads go on with translations of the former MPP",
+      "MRET to machine mode with MPRV set: there accesses go on with translations of the former " +
+      "MPP, and with those of machine-mode fetches",
     kind: "defect of QEMU 7.2",
     sentence:
       "Priv. 3.1.6.3: when MPRV=1, addresses are translated as though the current mode were set to MPP",
-    handled: "MPP is written anew before each access under MPRV",
+    handled:
+      "MPP is written anew before each access under MPRV, and accesses under MPRV do not go to code",
   },
   {
     what: "mepc and sepc: there bit 0 can be set",

@@ -71,7 +71,7 @@ Deno.test({
     for (let from = first, batch = 0; from < first + count; from += BATCH, batch++) {
       const length = Math.min(BATCH, first + count - from);
       const all = Array.from({ length }, (_, index) => generateCase(seed, from + index));
-      for (const processor of ["prioritised", "plain"] as const) {
+      for (const processor of ["prioritised", "plain", "counted"] as const) {
         const cases = all.filter((item) => item.processor === processor);
         if (cases.length === 0) continue;
         const way = WAYS[batch % WAYS.length] as HereOptions;

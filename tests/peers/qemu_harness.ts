@@ -30,6 +30,7 @@ import {
   VARIABLE,
   VARIABLES,
 } from "./qemu_layout.ts";
+import { LOCKED_CSRS } from "./qemu_protection.ts";
 
 const zero = 0, sp = 2, t0 = 5, t1 = 6, t2 = 7, s0 = 8, s1 = 9, a0 = 10, a1 = 11, a2 = 12, a3 = 13;
 const a4 = 14, a5 = 15, s2 = 18, s3 = 19, t3 = 28;
@@ -101,6 +102,10 @@ function start(a: Assembler, cases: number, results: number): void {
   a.li(t0, BigInt(MTIMECMP));
   a.i("addi", t1, zero, -1);
   a.s("sd", t1, t0, 0);
+  for (const [name, value] of LOCKED_CSRS) {
+    a.li(t0, value);
+    a.csr("csrrw", zero, CSR[name], t0);
+  }
   a.li(sp, BigInt(VARIABLES));
   a.li(t0, BigInt(DESCRIPTORS));
   a.s("sd", t0, sp, VARIABLE.descriptor);
@@ -319,6 +324,9 @@ function finishCase(a: Assembler): void {
   a.csr("csrrw", zero, CSR.mie, zero);
   a.csr("csrrw", zero, CSR.mstatus, zero);
   a.csr("csrrw", zero, CSR.satp, zero);
+  // An entry that matches an access partly makes it fail in machine mode, too.
+  a.csr("csrrw", zero, CSR.pmpcfg0, zero);
+  a.csr("csrrw", zero, CSR.pmpcfg2, zero);
   a.r("sfence.vma", 0, zero, zero);
 
   a.li(a0, BigInt(ARENA));

@@ -9,6 +9,7 @@
  * 8000_6000  page tables: root, 1A, 0A, 1B, 0B     ├ the arena: copied from the template before each case,
  * 8000_b000  data, four pages                      ┘ hashed after it
  * 8001_0000  template of the arena
+ * 8001_c000  three pages whose protection the harness locks
  * 8002_0000  case descriptors, then results
  * ```
  *
@@ -66,6 +67,8 @@ export const DATA = 0x8000_b000;
 export const DATA_PAGES = 4;
 /** Template of the arena. */
 export const TEMPLATE = 0x8001_0000;
+/** Pages whose protection the harness locks. */
+export const LOCKED = 0x8001_c000;
 /** Case descriptors. */
 export const DESCRIPTORS = 0x8002_0000;
 
@@ -130,14 +133,55 @@ export const CSR = {
   mcause: 0x342,
   mtval: 0x343,
   mip: 0x344,
+  pmpcfg0: 0x3a0,
+  pmpcfg2: 0x3a2,
+  pmpaddr0: 0x3b0,
+  pmpaddr1: 0x3b1,
+  pmpaddr2: 0x3b2,
+  pmpaddr3: 0x3b3,
+  pmpaddr4: 0x3b4,
+  pmpaddr5: 0x3b5,
+  pmpaddr6: 0x3b6,
+  pmpaddr7: 0x3b7,
+  pmpaddr8: 0x3b8,
+  pmpaddr9: 0x3b9,
+  pmpaddr10: 0x3ba,
+  pmpaddr11: 0x3bb,
+  pmpaddr12: 0x3bc,
+  pmpaddr13: 0x3bd,
+  pmpaddr14: 0x3be,
+  pmpaddr15: 0x3bf,
   mhartid: 0xf14,
 } as const;
 
 /** The name of a CSR the harness uses. */
 export type CsrName = keyof typeof CSR;
 
+/** The registers of physical memory protection. QEMU 7.2 takes over an address when the configuration is written. */
+export const PROTECTION_CSRS = [
+  "pmpaddr0",
+  "pmpaddr1",
+  "pmpaddr2",
+  "pmpaddr3",
+  "pmpaddr4",
+  "pmpaddr5",
+  "pmpaddr6",
+  "pmpaddr7",
+  "pmpaddr8",
+  "pmpaddr9",
+  "pmpaddr10",
+  "pmpaddr11",
+  "pmpaddr12",
+  "pmpaddr13",
+  "pmpaddr14",
+  "pmpaddr15",
+  "pmpcfg0",
+  "pmpcfg2",
+] as const satisfies readonly CsrName[];
+
 /** CSRs set from the descriptor before a case, in this order. */
 export const INITIAL_CSRS = [
+  ...PROTECTION_CSRS,
   "mtvec",
   "medeleg",
   "mideleg",
@@ -162,6 +206,7 @@ export const INITIAL_CSRS = [
 
 /** CSRs stored after a case, in this order. */
 export const FINAL_CSRS = [
+  ...PROTECTION_CSRS,
   "mstatus",
   "sstatus",
   "mepc",

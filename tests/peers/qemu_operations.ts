@@ -58,15 +58,24 @@ export function destinationOf(encoding: Encoding, word: number): Register {
 }
 
 /** One instruction that computes on registers. */
-export function compute(p: Program, encoding = p.random.pick(COMPUTATION)): void {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const word = fill(p.random, encoding, p.destination());
-    if (recognise(word) !== encoding) continue;
-    const rd = destinationOf(encoding, word);
+export function compute(p: Program, encoding?: Encoding): void {
+  const { word, rd, name } = computationWord(p, encoding);
+  emit(p, word);
+  p.wrote(name, rd);
+}
+
+/** A random instruction that computes on registers, or one with this encoding. */
+export function computationWord(
+  p: Program,
+  encoding?: Encoding,
+): { word: number; rd: Register; name: string } {
+  for (;;) {
+    const chosen = encoding ?? p.random.pick(COMPUTATION);
+    const word = fill(p.random, chosen, p.destination());
+    if (recognise(word) !== chosen) continue;
+    const rd = destinationOf(chosen, word);
     if (p.known.has(rd) && !p.random.oneIn(8)) continue;
-    emit(p, word);
-    p.wrote(encoding.name, rd);
-    return;
+    return { word, rd, name: chosen.name };
   }
 }
 
@@ -87,7 +96,8 @@ export function address(p: Program, size: number, translated: boolean, mayMisali
     let offset = near < 0
       ? random.between(16, pages * PAGE_BYTES - 24)
       : near + random.between(-12, 11);
-    if (!misaligned) offset -= offset % size;
+    const crosses = p.protection !== undefined && offset % PAGE_BYTES + size > PAGE_BYTES;
+    if (!misaligned || crosses) offset -= offset % size;
     return BigInt(offset);
   };
   const physical: readonly (readonly [number, () => bigint])[] = [
@@ -105,6 +115,9 @@ export function address(p: Program, size: number, translated: boolean, mayMisali
     ],
     [2, () => (1n << BigInt(random.between(38, 63))) | (WINDOW + inPages(WINDOWS))],
     [1, () => BigInt.asUintN(64, UPPER_WINDOW ^ (1n << BigInt(random.between(38, 63))))],
+    // Bits 38 to 0 lead to a window, bits 63 to 39 are all the other way.
+    [1, () => -(1n << 39n) + (1n << 64n) + WINDOW + inPages(WINDOWS)],
+    [1, () => (UPPER_WINDOW & ((1n << 39n) - 1n)) + inPages(WINDOWS)],
   ];
   return random.weighted(translated ? [...physical, ...virtual] : physical)();
 }
@@ -146,7 +159,8 @@ export function access(p: Program, translated: boolean, encoding = p.random.pick
   }
   const { offset } = p.base(target, 0, 63 * size, size, [2]);
   if (format === "c.loadsp") {
-    const rd = random.between(1, 31);
+    // With x0 the encoding is reserved.
+    const rd = p.anyRegister();
     const field = size === 4
       ? ((offset >> 5) & 1) << 12 | ((offset >> 2) & 7) << 4 | ((offset >> 6) & 3) << 2
       : ((offset >> 5) & 1) << 12 | ((offset >> 3) & 3) << 5 | ((offset >> 6) & 7) << 2;

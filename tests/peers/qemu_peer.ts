@@ -13,15 +13,20 @@ const QEMU = "qemu-system-riscv64";
 /** RV64IMAC with Zicsr, Zifencei, Zicntr, M, S and U modes: all else that QEMU 7.2 switches on by itself is off. */
 const PLAIN = [
   "rv64",
-  ...["f", "d", "h", "zba", "zbb", "zbc", "zbs", "sstc", "debug", "pmp"].map((name) =>
-    `${name}=off`
-  ),
+  ...["f", "d", "h", "zba", "zbb", "zbc", "zbs", "sstc", "debug"].map((name) => `${name}=off`),
   "pmu-num=29",
 ].join(",");
 
-const PROCESSORS: Readonly<Record<Processor, string>> = {
-  plain: PLAIN,
-  prioritised: `${PLAIN},x-smaia=on,x-ssaia=on`,
+/**
+ * Two harts, of which the second never leaves its first loop: QEMU translates atomics for a machine of one hart into plain
+ * loads and stores, whose faults are those of a load.
+ */
+const TWO_HARTS = ["-smp", "2", "-accel", "tcg,thread=multi"];
+
+const PROCESSORS: Readonly<Record<Processor, readonly string[]>> = {
+  plain: [...TWO_HARTS, "-cpu", PLAIN],
+  prioritised: [...TWO_HARTS, "-cpu", `${PLAIN},x-smaia=on,x-ssaia=on`],
+  counted: ["-icount", "shift=0", "-cpu", PLAIN],
 };
 
 /** A run that did not come to its end; `casesLeft` counts the one that it stopped in and those behind it. */
@@ -43,12 +48,7 @@ export function peerInstalled(): boolean {
   }
 }
 
-/**
- * Runs `image` until the guest powers off and returns `length` bytes of RAM from `image.results`.
- *
- * The second hart never leaves its first loop. It is there because QEMU translates atomics for a machine of one hart into
- * plain loads and stores, whose faults are those of a load.
- */
+/** Runs `image` until the guest powers off and returns `length` bytes of RAM from `image.results`. */
 export async function runOnPeer(
   image: Image,
   processor: Processor,
@@ -64,7 +64,7 @@ export async function runOnPeer(
     const command = new Deno.Command(QEMU, {
       args: [
         ...["-M", "virt,memory-backend=ram", "-m", `${RAM_BYTES >> 20}M`, "-object", ram],
-        ...["-smp", "2", "-accel", "tcg,thread=multi", "-cpu", PROCESSORS[processor]],
+        ...PROCESSORS[processor],
         ...["-bios", "none", "-display", "none", "-serial", "none", "-monitor", "none"],
       ],
       stdin: "null",

@@ -5,7 +5,7 @@
  */
 
 import { Assembler, type Register } from "./qemu_assembler.ts";
-import { address } from "./qemu_operations.ts";
+import { address, computationWord } from "./qemu_operations.ts";
 import { type Change, CSR_RULES, type CsrRule } from "./qemu_csrs.ts";
 import { MSIP } from "./qemu_harness.ts";
 import {
@@ -13,6 +13,8 @@ import {
   CSR,
   DATA,
   DATA_PAGES,
+  GIGAPAGE,
+  GIGAPAGES,
   LEVEL_0B,
   LEVEL_1B,
   PAGE_BYTES,
@@ -21,7 +23,10 @@ import {
   RAM_BASE,
   RAM_BYTES,
   ROOT,
+  SUPERPAGE,
   SUPERPAGES,
+  UPPER_WINDOW,
+  WINDOW,
   WINDOWS,
 } from "./qemu_layout.ts";
 import { MACHINE, type Mode, type Program, SUPERVISOR, USER } from "./qemu_program.ts";
@@ -153,31 +158,56 @@ function fence(p: Program): void {
   p.executed("sfence.vma");
 }
 
+/**
+ * Emits a sequence that uses the address of what follows it, with the code area at `base`. The constant's length depends on
+ * the address: the first length that fits is taken, padded in front.
+ */
+function withAddressBehind(
+  p: Program,
+  base: number,
+  emit: (code: Assembler, address: bigint) => void,
+): void {
+  const start = base + p.offset + p.code.length;
+  for (let length = 0;; length += 2) {
+    const trial = new Assembler();
+    emit(trial, BigInt(start + length));
+    if (trial.length > length) continue;
+    for (let pad = trial.length; pad < length; pad += 2) p.code.half(p.encoding("c.nop").match);
+    emit(p.code, BigInt(start + length));
+    return;
+  }
+}
+
+/** Machine mode executes an instruction, replaces it by another one, fences, and executes that. */
+export function modifyCode(p: Program): void {
+  if (p.mode !== MACHINE) return;
+  const { word, rd } = computationWord(p);
+  const rounds = p.scratch(rd);
+  const pointer = p.scratch(rounds);
+  const value = p.scratch(rounds, pointer);
+  p.code.li(rounds, 2n);
+  const label = p.freshLabel();
+  p.code.label(label);
+  const slot = CODE + p.offset + p.code.length;
+  p.code.i("addi", 0, 0, 0);
+  p.code.li(pointer, BigInt(slot));
+  p.code.li(value, BigInt(word));
+  p.code.s("sw", value, pointer, 0);
+  p.code.fixed("fence.i");
+  p.code.i("addi", rounds, rounds, -1);
+  p.code.branch("bne", rounds, 0, label);
+  for (const register of [rd, rounds, pointer, value]) p.known.delete(register);
+  p.executed("fence.i");
+}
+
 /** Goes to another mode by `mret` or `sret`, to the instruction that follows. */
 export function enter(p: Program, mode: Mode): void {
   const byMachine = p.mode === MACHINE && (mode === MACHINE || p.random.oneIn(2));
   const target = p.scratch();
   const status = p.scratch(target);
-  const start = p.offset + p.code.length;
-  const emit = (code: Assembler, length: number) =>
-    emitReturn(
-      code,
-      target,
-      status,
-      p.mode,
-      byMachine,
-      mode,
-      BigInt(p.baseOf(mode) + start + length),
-    );
-  // The address of what follows has a constant whose length depends on it: the first that fits, padded in front.
-  for (let length = 0;; length += 2) {
-    const trial = new Assembler();
-    emit(trial, length);
-    if (trial.length > length) continue;
-    for (let pad = trial.length; pad < length; pad += 2) p.code.half(p.encoding("c.nop").match);
-    emit(p.code, length);
-    break;
-  }
+  withAddressBehind(p, p.baseOf(mode), (code, address) => {
+    emitReturn(code, target, status, p.mode, byMachine, mode, address);
+  });
   p.wrote(byMachine ? "mret" : "sret", status);
   p.known.delete(target);
   p.mode = mode;
@@ -222,7 +252,8 @@ export function windowEntry({ random, holes }: Program): bigint {
 
 function entryBits(random: Random): bigint {
   let bits = BigInt(random.below(256));
-  if (!random.oneIn(6)) bits |= PTE.V | PTE.R;
+  if (!random.oneIn(8)) bits |= PTE.V;
+  if (!random.oneIn(3)) bits |= PTE.R;
   if (random.oneIn(2)) bits |= PTE.W;
   if (random.oneIn(2)) bits |= PTE.A | PTE.D;
   // Bits 8 and 9 are for software, 54 to 63 are reserved.
@@ -248,21 +279,53 @@ export function largeEntry({ random, holes }: Program, level: 1 | 2): bigint {
   return pageTableEntry(target, bits);
 }
 
-/** Changes an entry of the tables of the windows, fences, and leaves the use to what follows. */
+/** Changes an entry of the tables of the windows and fences; often the page is used before and after. */
 export function editTables(p: Program): void {
   const { random } = p;
   if (p.mode !== MACHINE && p.fenceIsRefused) return;
-  const [at, entry] = random.weighted<() => [number, bigint]>([
-    [6, () => [LEVEL_0B + 8 * random.below(WINDOWS), windowEntry(p)]],
-    [2, () => [LEVEL_1B + 8 * random.between(1, SUPERPAGES), largeEntry(p, 1)]],
-    [1, () => [ROOT + 8 * random.between(5, 7), largeEntry(p, 2)]],
+  const window = random.below(WINDOWS), superpage = random.below(SUPERPAGES);
+  const gigapage = random.below(GIGAPAGES);
+  const offset = BigInt(8 * random.below(512));
+  const inData = BigInt(DATA - RAM_BASE) + offset;
+  const [at, entry, used] = random.weighted<() => [number, bigint, bigint]>([
+    [6, () => [
+      LEVEL_0B + 8 * window,
+      windowEntry(p),
+      (random.oneIn(3) ? UPPER_WINDOW : WINDOW) + BigInt(window * PAGE_BYTES) + offset,
+    ]],
+    [2, () => [
+      LEVEL_1B + 8 * (1 + superpage),
+      largeEntry(p, 1),
+      SUPERPAGE + BigInt(superpage << 21) + inData,
+    ]],
+    [1, () => [
+      ROOT + 8 * (5 + gigapage),
+      largeEntry(p, 2),
+      GIGAPAGE + BigInt(gigapage) * 0x4000_0000n + inData,
+    ]],
   ])();
+  const before = random.oneIn(2);
+  if (before) use(p, used);
   const pointer = p.constant(BigInt(at));
   const value = p.constant(entry, pointer);
   p.code.s("sd", value, pointer, 0);
   p.executed("sd");
   p.code.r("sfence.vma", 0, 0, 0);
   p.executed("sfence.vma");
+  if (before) use(p, used);
+}
+
+/** A load or store of a doubleword. */
+function use(p: Program, address: bigint): void {
+  const pointer = p.constant(address);
+  if (p.random.oneIn(2)) {
+    p.code.s("sd", p.anyRegister(), pointer, 0);
+    p.executed("sd");
+  } else {
+    const rd = p.destination();
+    p.code.i("ld", rd, pointer, 0);
+    p.wrote("ld", rd);
+  }
 }
 
 /** Makes interrupts pending and enables them, in machine mode; they are taken at the next return or at once. */
@@ -324,4 +387,25 @@ export function modifyPrivilege(p: Program): void {
   const bits = 0x2_0000n | BigInt(random.pick([0, 1, 1])) << 11n | BigInt(random.below(4)) << 18n;
   const set = p.constant(bits);
   p.code.csr("csrrs", 0, CSR.mstatus, set);
+}
+
+const COUNTERS: readonly number[] = [0xb00, 0xb02, 0xc00, 0xc02];
+
+/** How many instructions a sequence retires, by mcycle, minstret, cycle or instret. */
+export function counted(p: Program, body: (p: Program) => void): void {
+  const { random } = p;
+  const counter = random.pick(COUNTERS);
+  const start = p.scratch();
+  p.code.csr("csrrs", start, counter, 0);
+  p.code.csr("csrrw", 0, CSR.sscratch, start);
+  p.code.i("addi", start, 0, 0);
+  p.wrote("csrrs", start);
+  for (let count = random.between(0, 4); count > 0; count--) body(p);
+  const end = p.scratch();
+  const before = p.scratch(end);
+  p.code.csr("csrrs", end, counter, 0);
+  p.code.csr("csrrw", before, CSR.sscratch, 0);
+  p.code.r("sub", end, end, before);
+  p.code.i("addi", before, 0, 0);
+  for (const register of [end, before]) p.known.delete(register);
 }

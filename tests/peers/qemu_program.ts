@@ -8,6 +8,7 @@
 import { Assembler, type Register } from "./qemu_assembler.ts";
 import { type Encoding, encodingOf } from "./qemu_encoding.ts";
 import { CODE, USER_CODE } from "./qemu_layout.ts";
+import type { Granularity } from "./qemu_protection.ts";
 import type { Random } from "./qemu_random.ts";
 
 /** Privilege modes by their encoding. */
@@ -36,6 +37,8 @@ export class Program {
    * the differences.
    */
   holes = false;
+  /** Whether and how entries of physical memory protection bound the arena. Then no access crosses a page. */
+  protection: Granularity | undefined;
   /** Whether a part of the code may not be executed: no sequence may then rely on its second half. */
   fetchFaults = false;
   #labels = 0;

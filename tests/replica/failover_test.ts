@@ -52,7 +52,7 @@ for (
   Deno.test(`a primary killed ${when} a disk write leaves a write that is retried once`, async () => {
     await using stage = new Stage();
     const cable = new Cable();
-    let victim: StagedPrimary | undefined;
+    const victim = Promise.withResolvers<StagedPrimary>();
     const written: number[] = [];
     const primary = await stage.primary({
       cables: [cable],
@@ -63,12 +63,13 @@ for (
         if (bytes > 0) {
           await perform({ ...request, data: request.data.subarray(0, bytes) });
         }
-        victim!.kill();
-        victim!.freeLock();
+        const { kill, freeLock } = await victim.promise;
+        kill();
+        freeLock();
         return await never;
       }),
     });
-    victim = primary;
+    victim.resolve(primary);
     const retried: number[] = [];
     const backup = stage.backup(cable, {
       meddle: (request, perform) => {

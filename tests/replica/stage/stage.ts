@@ -20,11 +20,12 @@ import { Backup, type BackupOutcome, type OnStall } from "../../../lib/replica/b
 import { Home } from "../../../lib/replica/home.ts";
 import { randomId } from "../../../lib/replica/identity.ts";
 import { LiveMachine } from "../../../lib/replica/live.ts";
+import type { LogCopy } from "../../../lib/replica/log_copy.ts";
 import { readMembership } from "../../../lib/replica/membership.ts";
 import { promote } from "../../../lib/replica/promoted.ts";
 import type { MembershipStore, RosterLimits } from "../../../lib/replica/roster.ts";
 import type { MembershipRecord, RecordFound } from "../../../lib/replica/rules.ts";
-import { Cable } from "./cable.ts";
+import type { Cable } from "./cable.ts";
 
 const DISK_BYTES = 1 << 20;
 const never = new Promise<never>(() => {});
@@ -51,6 +52,20 @@ export interface PrimaryOptions {
     record: MembershipRecord,
   ) => Promise<void>;
   readonly newRun?: boolean;
+}
+
+/** What a backup on the stage is given beside its defaults. */
+export interface BackupOptions {
+  /** A disk of its own. */
+  readonly disk?: string;
+  readonly onStall?: OnStall;
+  readonly meddle?: Meddle;
+  /** Its copy of the log, with which it goes on when it is promoted. */
+  readonly copy?: LogCopy;
+  /** Readers of the machine that it becomes, attached before that runs. */
+  readonly next?: readonly Cable[];
+  /** Called while it opens its devices, with the lock in hand. */
+  readonly preparing?: () => Promise<void>;
 }
 
 /** A process on the stage that can be killed. */
@@ -222,10 +237,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Starts a backup at the other end of a cable. */
-  backup(
-    cable: Cable,
-    options: { disk?: string; onStall?: OnStall; meddle?: Meddle } = {},
-  ): StagedBackup {
+  backup(cable: Cable, options: BackupOptions = {}): StagedBackup {
     const disk = options.disk ?? this.disk;
     const mortal = new Mortal();
     const notes: string[] = [];
@@ -241,9 +253,10 @@ export class Stage implements AsyncDisposable {
       disks: [disk],
       onStall: options.onStall ?? "ask",
       silenceTicks: 3_000_000,
-      prepare: (takeover) => {
+      ...(options.copy ? { record: (item) => options.copy!.add(item) } : {}),
+      prepare: async (takeover) => {
         devices = this.#devices(disk, takeover.replica.machine.consolePerformed);
-        return Promise.resolve();
+        await options.preparing?.();
       },
     });
     let home: Home | undefined;
@@ -259,6 +272,8 @@ export class Stage implements AsyncDisposable {
         limits: STAGE_LIMITS,
       });
       home = machine.home;
+      if (options.copy) machine.live.continueLog(options.copy.log);
+      for (const next of options.next ?? []) machine.live.attach(next.primary);
       const ended = machine.run().then(async (end) => {
         await home?.leave();
         return end;
