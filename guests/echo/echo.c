@@ -14,11 +14,10 @@ static volatile bool ended;
 
 static void on_input(void *context) {
   (void)context;
-  for (int byte; !ended && (byte = uart_read()) >= 0;) {
-    if (byte == END_OF_TRANSMISSION) {
-      ended = true;
-      return;
-    }
+  for (int byte; (byte = uart_read()) >= 0;) {
+    if (byte == END_OF_TRANSMISSION) ended = true;
+    /* What is typed behind it is dropped: left unread, it would interrupt for ever. */
+    if (ended) continue;
     bytes++;
     checksum = checksum * 31 + (uint64_t)byte;
     uart_write((uint8_t)byte);

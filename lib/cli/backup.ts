@@ -1,9 +1,10 @@
 /** `lockstep backup`: follows a primary in lockstep, and goes on in its place when it dies. */
 import type { EndRecord, HeaderRecord } from "../epoch/record.ts";
-import { HostFileError } from "../host/fault.ts";
+import { errorText, HostFileError } from "../host/fault.ts";
 import type { LogItem } from "../log/record_decoder.ts";
 import { Backup, type BackupOutcome, type Takeover } from "../replica/backup.ts";
 import { LogCopy } from "../replica/log_copy.ts";
+import type { LiveMachine } from "../replica/live.ts";
 import { promote } from "../replica/promoted.ts";
 import { parseStreamArgument } from "../replica/stream_argument.ts";
 import type { ByteStream } from "../replica/transport.ts";
@@ -166,20 +167,30 @@ class Follow {
       typed: this.stream.kind !== "standard",
     };
     return await seeThrough(session, this.reporter, async () => {
-      using _doorway = await Doorway.open(this.given, live, home !== undefined, this.reporter);
+      await using _doorway = await this.#doorway(live, home !== undefined);
       return await run();
     });
   }
 
+  /** A machine that has been promoted goes on also when nobody can join it. */
+  async #doorway(live: LiveMachine, fenced: boolean): Promise<Doorway | undefined> {
+    try {
+      return await Doorway.open(this.given, live, fenced, this.reporter);
+    } catch (error) {
+      this.reporter.note(errorText(error));
+      return undefined;
+    }
+  }
+
   /** With the lock in hand: everything that a live machine needs is opened before the last step. */
-  #prepare(takeover: Takeover): Promise<void> {
+  async #prepare(takeover: Takeover): Promise<void> {
     const { header, replica } = takeover;
+    await this.#devices?.backs.close();
     this.#devices = openDevices(this.given, this.#channel(header), this.reporter, {
       consoleBase: header.consoleBase,
       billBase: header.billBase,
       consolePerformed: replica.machine.consolePerformed,
     });
-    return Promise.resolve();
   }
 
   /** Standard output may be busy with acknowledgements. */
@@ -187,10 +198,9 @@ class Follow {
     return this.stream.kind === "standard" && header.acknowledged ? "stderr" : "stdout";
   }
 
-  #executed(item: LogItem): void {
+  #executed(item: LogItem): Promise<void> | undefined {
     const { record } = item;
     this.#receivedBytes = item.byteOffset + item.byteLength;
-    this.#copy?.add(item);
     if (record.kind === "header") {
       this.#header = record;
       requireBills(record, this.given);
@@ -200,6 +210,7 @@ class Follow {
         `Following run ${this.#header?.run.slice(0, 8)} from epoch ${record.epoch}`,
       );
     }
+    return this.#copy?.add(item);
   }
 
   #counters() {
@@ -208,7 +219,7 @@ class Follow {
     return {
       role: "backup" as const,
       epoch: replica.epoch,
-      lagEpochs: 0,
+      lagEpochs: this.#backup.lagRecords,
       logBytes: this.#receivedBytes,
       steps: replica.machine.steps,
       guestTicks: replica.time.base,

@@ -17,11 +17,13 @@ export const listenOption: Option<string> = {
 };
 
 /** Attaches everyone who connects, until disposed. */
-export class Doorway implements Disposable {
+export class Doorway implements AsyncDisposable {
   readonly #listener: UnixListener;
+  readonly #attaching: Promise<void>;
 
-  private constructor(listener: UnixListener) {
+  private constructor(listener: UnixListener, live: LiveMachine, reporter: Reporter) {
     this.#listener = listener;
+    this.#attaching = this.#attachAll(live).catch((error) => reporter.note(errorText(error)));
   }
 
   /**
@@ -39,8 +41,7 @@ export class Doorway implements Disposable {
     const path = given.value(listenOption);
     if (path === undefined) return undefined;
     const listener = await UnixListener.open(path, { replaceStale: fenced });
-    const doorway = new Doorway(listener);
-    doorway.#attachAll(live).catch((error) => reporter.note(errorText(error)));
+    const doorway = new Doorway(listener, live, reporter);
     void live.expectReaders();
     reporter.tell({ kind: "listening", name: listener.name });
     return doorway;
@@ -50,8 +51,9 @@ export class Doorway implements Disposable {
     for await (const client of this.#listener.clients()) live.attach(client);
   }
 
-  /** Closes the socket; who has joined stays. */
-  [Symbol.dispose](): void {
+  /** Closes the socket and waits until its file is gone: the next machine's may have the same path. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
+    await this.#attaching;
   }
 }

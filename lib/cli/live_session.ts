@@ -48,14 +48,17 @@ export async function seeThrough(
 ): Promise<number> {
   const { live, machine, backs, home, alone } = session;
   const stop = () => live.stop("detach");
-  const handOver = alone ? {} : { user: () => live.stop("hand-over") };
+  const user = () => {
+    if (live.roster.protection === "protected") live.stop("hand-over");
+    else reporter.note("Nobody could go on: not handed over");
+  };
   const meter = new StatusMeter(reporter, () => countersOf(live, machine, alone));
   const input = session.typed ? new ConsoleInput(Deno.stdin) : undefined;
   if (input) void type(input, live);
   const began = performance.now();
   reporter.tell({ kind: "live", run: session.run, term: session.term });
   try {
-    using _signals = onSignals({ interrupt: stop, terminate: stop, ...handOver });
+    using _signals = onSignals({ interrupt: stop, terminate: stop, ...(alone ? {} : { user }) });
     const end = await run();
     meter.stop();
     reporter.close();

@@ -2,6 +2,7 @@
 import { BootImage } from "../board/boot_image.ts";
 import { checkConfiguration, type MachineConfiguration } from "../board/configuration.ts";
 import { Machine } from "../board/machine.ts";
+import { POWER_ON_TIME } from "../epoch/guest_time.ts";
 import { DEFAULT_POLICY, type EpochPolicy } from "../epoch/policy.ts";
 import { SystemClock } from "../host/clock.ts";
 import type { HostDevices } from "../host/devices.ts";
@@ -26,8 +27,6 @@ import type { Reporter } from "./reporter.ts";
 
 /** Guest memory unless `--ram` says otherwise, MiB. */
 const DEFAULT_RAM_MIB = 64;
-/** Guest time at power-on; the first epoch measures the real rate. */
-const START_TIME = { base: 0, rate: 2 ** 20 } as const;
 
 /** A machine that stands at power-on, with everything it holds. */
 export interface PoweredOn {
@@ -76,7 +75,7 @@ export async function powerOn(
       ...hostOptions(given, reporter),
       machine,
       epoch: 0,
-      time: START_TIME,
+      time: POWER_ON_TIME,
       identity: { run, term: 1 },
       backs: devices.backs,
       ...(home ? { membership: home.held } : {}),

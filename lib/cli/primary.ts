@@ -35,7 +35,7 @@ async function primary(given: Arguments): Promise<number> {
   const session = { ...machine, term: 1, alone: false, typed: true };
   return await seeThrough(session, reporter, async () => {
     for (const stream of streams) await attach(stream, machine.live);
-    using _doorway = await Doorway.open(given, live, home !== undefined, reporter);
+    await using _doorway = await Doorway.open(given, live, home !== undefined, reporter);
     return await live.run();
   });
 }

@@ -2,6 +2,8 @@
 import { openLogWriter } from "../replica/transport_open.ts";
 import { parseStreamArgument } from "../replica/stream_argument.ts";
 import { type Arguments, type Command, numberOption, textOption, UsageError } from "./command.ts";
+import { ExitCode } from "./exit_codes.ts";
+import { CommandError } from "./failure.ts";
 import { seeThrough } from "./live_session.ts";
 import { bootOptions } from "./machine_options.ts";
 import { powerOn } from "./power_on.ts";
@@ -27,10 +29,17 @@ async function record(given: Arguments): Promise<number> {
     snapshotEverySteps: given.value(snapshotOption),
   });
   const session = { ...machine, term: 1, alone: true, typed: true };
-  return await seeThrough(session, reporter, async () => {
-    machine.live.logTo(await openLogWriter(argument));
+  let lost: string | undefined;
+  const code = await seeThrough(session, reporter, async () => {
+    const stream = await openLogWriter(argument);
+    machine.live.logTo(stream, (reason) => {
+      lost = `The log is lost: ${reason}`;
+      machine.live.stop("detach");
+    });
     return await machine.live.run();
   });
+  if (lost !== undefined) throw new CommandError(ExitCode.unavailable, lost);
+  return code;
 }
 
 /** Runs a guest and keeps its log. */

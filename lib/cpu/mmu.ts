@@ -148,7 +148,7 @@ export class Mmu {
     return this.#pageFault(access);
   }
 
-  /** The walker's own accesses have the privilege of S-mode (section 3.7.2). */
+  /** The walker's own accesses have the privilege of S-mode (section 3.7). */
   #walkerMay(offset: number, permission: number): boolean {
     return this.#pmp.permits(RAM_BASE + offset, PTE_BYTES, permission, PRIVILEGE.supervisor);
   }

@@ -20,7 +20,7 @@ export type PmpConfiguration = "pmpcfg0" | "pmpcfg2";
 const LOCKED = 0x80;
 const CONFIGURATION_BITS = 0x9f;
 const MODE_BITS = 0x18;
-/** How an entry names its range (table 3.10). */
+/** How an entry names its range (section 3.7.1). */
 const MODE = { off: 0x00, topOfRange: 0x08, fourBytes: 0x10 } as const;
 const ENTRIES_IN_REGISTER = 8;
 

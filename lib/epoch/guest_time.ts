@@ -33,7 +33,8 @@ export class GuestTime {
   constructor(private readonly clock: HostClock, start: TimeBase, elapsedTicks = 0) {
     this.#current = start;
     this.#origin = clock.monotonicTicks() - elapsedTicks - start.base;
-    this.#ticksPerStep = start.rate / RATE_SCALE;
+    // The rate of a guest that had outrun its host says nothing about its speed.
+    this.#ticksPerStep = Math.max(start.rate, POWER_ON_TIME.rate) / RATE_SCALE;
   }
 
   /** The time base in force. */
@@ -61,12 +62,11 @@ export class GuestTime {
   /** Ends an epoch of `steps` steps: samples the time, and returns the next epoch's time base. */
   next(steps: number): TimeBase {
     const reached = this.#current.base + ticksOf(steps, this.#current.rate);
-    const base = Math.max(reached, this.now());
-    const rate = Math.max(
-      1,
-      Math.min(RATE_SCALE, Math.floor(this.#ticksPerStep * 0.9 * RATE_SCALE)),
-    );
-    this.#current = { base, rate };
+    const now = this.now();
+    const slower = Math.min(RATE_SCALE, Math.floor(this.#ticksPerStep * 0.9 * RATE_SCALE));
+    // A guest that has outrun the host waits for it: its time nearly stands still.
+    const rate = reached > now ? 1 : Math.max(1, slower);
+    this.#current = { base: Math.max(reached, now), rate };
     return this.#current;
   }
 }

@@ -23,6 +23,8 @@ export interface HypervisorOptions {
   readonly time: TimeBase;
   /** Ticks that have passed since that time base came into force: at a promotion, since its record. */
   readonly elapsedTicks?: number;
+  /** Steps since power-on at the log's last digest of all RAM; absent: the machine stands there. */
+  readonly stepsAtRamDigest?: number;
   /** The host's clocks. */
   readonly clock: HostClock;
   /** The host's event loop. */
@@ -53,8 +55,8 @@ export class Hypervisor {
   readonly #time: GuestTime;
   #epoch: number;
   #stop: StopReason | undefined;
-  #atEpochEnd: (() => void)[] = [];
-  #stepsAtRamDigest = 0;
+  readonly #atEpochEnd: (() => void)[] = [];
+  #stepsAtRamDigest: number;
 
   /** The machine's environment becomes the live one. */
   constructor(options: HypervisorOptions) {
@@ -63,7 +65,7 @@ export class Hypervisor {
     options.machine.environment = this.#environment;
     this.#time = new GuestTime(options.clock, options.time, options.elapsedTicks);
     this.#epoch = options.epoch;
-    this.#stepsAtRamDigest = options.machine.steps;
+    this.#stepsAtRamDigest = options.stepsAtRamDigest ?? options.machine.steps;
   }
 
   /** The last finished epoch. */
@@ -95,6 +97,12 @@ export class Hypervisor {
    * @returns The record that ends the log.
    */
   async run(promotion?: Promotion): Promise<EndRecord> {
+    const end = await this.#runToEnd(promotion);
+    this.#callBack();
+    return end;
+  }
+
+  async #runToEnd(promotion?: Promotion): Promise<EndRecord> {
     const { machine, loop } = this.#options;
     if (promotion) {
       machine.startEpoch(this.#time.current);
@@ -173,10 +181,10 @@ export class Hypervisor {
     };
     const wait = outlet.epochEnded(record, operations, console);
     if (wait) await wait;
-    if (this.#atEpochEnd.length > 0) {
-      const callbacks = this.#atEpochEnd;
-      this.#atEpochEnd = [];
-      for (const callback of callbacks) callback();
-    }
+    this.#callBack();
+  }
+
+  #callBack(): void {
+    for (const callback of this.#atEpochEnd.splice(0)) callback();
   }
 }

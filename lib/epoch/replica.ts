@@ -26,6 +26,7 @@ export class Replica {
   #time: TimeBase;
   #record: EpochRecord | undefined;
   #stepsLeft = 0;
+  #stepsAtRamDigest: number;
 
   /**
    * Nothing is executed before {@linkcode begin}.
@@ -42,6 +43,7 @@ export class Replica {
     machine.environment = this.#environment;
     this.#epoch = epoch;
     this.#time = time;
+    this.#stepsAtRamDigest = machine.steps;
   }
 
   /** The last epoch executed to its end. */
@@ -54,6 +56,11 @@ export class Replica {
     return this.#time;
   }
 
+  /** Steps since power-on at the last digest of all RAM. */
+  get stepsAtRamDigest(): number {
+    return this.#stepsAtRamDigest;
+  }
+
   /** Starts executing the epoch of a whole record. */
   begin(record: EpochRecord): void {
     if (this.#record) throw new Error(`Epoch ${this.#record.epoch} has not been finished`);
@@ -63,7 +70,7 @@ export class Replica {
     this.#record = record;
     this.#stepsLeft = record.steps;
     this.#environment.load(record.reads);
-    this.machine.startEpoch(this.#time);
+    this.#orDiverge(record, () => this.machine.startEpoch(this.#time));
   }
 
   /**
@@ -75,32 +82,7 @@ export class Replica {
   advance(steps: number): boolean {
     const record = this.#record;
     if (!record) throw new Error("No epoch has been begun");
-    try {
-      let budget = Math.min(steps, this.#stepsLeft);
-      while (budget > 0) {
-        const done = this.machine.run(budget);
-        if (done === 0) {
-          const stands = this.machine.power.kind === "on" ? "waits" : "is powered off";
-          this.#diverged(
-            record.epoch,
-            `the machine ${stands}, ${this.#stepsLeft} steps are recorded`,
-          );
-        }
-        budget -= done;
-        this.#stepsLeft -= done;
-      }
-      if (this.#stepsLeft > 0) return false;
-      if (this.#environment.left > 0) {
-        this.#diverged(record.epoch, `${this.#environment.left} recorded reads were not asked for`);
-      }
-      this.#finish(record);
-      return true;
-    } catch (error) {
-      if (error instanceof ReadsExhaustedError || error instanceof DeliveryError) {
-        this.#diverged(record.epoch, error.message);
-      }
-      throw error;
-    }
+    return this.#orDiverge(record, () => this.#advance(record, steps));
   }
 
   /** Executes one whole epoch. */
@@ -114,15 +96,31 @@ export class Replica {
     return [...this.machine.outstanding.values()];
   }
 
+  #advance(record: EpochRecord, steps: number): boolean {
+    let budget = Math.min(steps, this.#stepsLeft);
+    while (budget > 0) {
+      const done = this.machine.run(budget);
+      if (done === 0) {
+        const stands = this.machine.power.kind === "on" ? "waits" : "is powered off";
+        this.#diverged(
+          record.epoch,
+          `the machine ${stands}, ${this.#stepsLeft} steps are recorded`,
+        );
+      }
+      budget -= done;
+      this.#stepsLeft -= done;
+    }
+    if (this.#stepsLeft > 0) return false;
+    if (this.#environment.left > 0) {
+      this.#diverged(record.epoch, `${this.#environment.left} recorded reads were not asked for`);
+    }
+    this.#finish(record);
+    return true;
+  }
+
   #finish(record: EpochRecord): void {
     const console = this.machine.takeConsoleOutput();
-    if (console.length > 0) this.events.console?.(console);
-    if (this.events.performed) {
-      for (const { operation, status } of record.completions) {
-        const known = this.machine.outstanding.get(operation);
-        if (known && status === "done") this.events.performed(known);
-      }
-    }
+    const performed = this.#performedBy(record);
     const digest = endEpoch(this.machine, record, record.digest.ram !== undefined);
     this.machine.takeIssued();
     if (digest.state !== record.digest.state) {
@@ -131,9 +129,32 @@ export class Replica {
     if (digest.ram !== undefined && digest.ram !== record.digest.ram) {
       this.#diverged(record.epoch, differing("RAM", digest.ram, record.digest.ram));
     }
+    if (digest.ram !== undefined) this.#stepsAtRamDigest = this.machine.steps;
     this.#epoch = record.epoch;
     this.#time = record.time;
     this.#record = undefined;
+    // Told last: of an epoch in which the replica diverges nobody hears anything.
+    if (console.length > 0) this.events.console?.(console);
+    for (const operation of performed) this.events.performed?.(operation);
+  }
+
+  #performedBy({ completions }: EpochRecord): Operation[] {
+    return completions.flatMap(({ operation, status }) => {
+      const known = this.machine.outstanding.get(operation);
+      return known && status === "done" ? [known] : [];
+    });
+  }
+
+  /** What the machine does not take from the record is a divergence. */
+  #orDiverge<Result>(record: EpochRecord, action: () => Result): Result {
+    try {
+      return action();
+    } catch (error) {
+      if (error instanceof ReadsExhaustedError || error instanceof DeliveryError) {
+        this.#diverged(record.epoch, error.message);
+      }
+      throw error;
+    }
   }
 
   #diverged(epoch: number, what: string): never {

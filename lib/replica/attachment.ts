@@ -5,6 +5,7 @@
  * cannot: there a record counts as acknowledged when the kernel has taken it (design section 6).
  */
 import type { LogRecord, ReturnRecord } from "../epoch/record.ts";
+import { errorText } from "../host/fault.ts";
 import { ReturnDecoder } from "../log/record_decoder.ts";
 import { RecordEncoder } from "../log/record_encoder.ts";
 import type { ByteStream } from "./transport.ts";
@@ -31,6 +32,8 @@ export class Attachment {
   #idle = false;
   #queue: (LogRecord | Iterator<LogRecord>)[] = [];
   #queuedBytes = 0;
+  /** Snapshots queued or on their way; each holds a whole memory. */
+  #snapshots = 0;
   #unacknowledged: { record: number; epoch: number }[] = [];
   #acknowledgedEpoch: number;
   #executedEpoch: number;
@@ -59,7 +62,7 @@ export class Attachment {
     this.#writer = stream.writable.getWriter();
     this.#acknowledgedEpoch = epoch - 1;
     this.#executedEpoch = epoch - 1;
-    this.#queue.push(snapshot);
+    this.#pushSnapshot(snapshot);
     void this.#pump();
     if (id !== undefined && this.twoWay) void this.#listen(id);
   }
@@ -74,6 +77,11 @@ export class Attachment {
     return this.#acknowledgedEpoch;
   }
 
+  /** The oldest epoch whose record is on its way and not acknowledged, if any. */
+  get unacknowledgedEpoch(): number | undefined {
+    return this.#unacknowledged[0]?.epoch;
+  }
+
   /** The last epoch that it says it has executed; for a one-way stream, unknown and never reported. */
   get executedEpoch(): number {
     return this.#executedEpoch;
@@ -86,7 +94,7 @@ export class Attachment {
 
   /** Whether its queue is longer than a well-behaved reader's. */
   get full(): boolean {
-    return !this.#lost && this.#queuedBytes > SEND_BUFFER_BYTES;
+    return !this.#lost && (this.#queuedBytes > SEND_BUFFER_BYTES || this.#snapshots > 1);
   }
 
   /** Whether its stream has ended or failed. */
@@ -106,7 +114,7 @@ export class Attachment {
   /** Queues a key snapshot: its records, from begin to commit. */
   sendSnapshot(snapshot: Iterator<LogRecord>): void {
     if (this.#lost || this.#ended) return;
-    this.#queue.push(snapshot);
+    this.#pushSnapshot(snapshot);
     this.#wake?.();
   }
 
@@ -125,38 +133,46 @@ export class Attachment {
 
   /** Lets go of the stream; what is queued is lost. */
   close(): void {
-    this.#lost = true;
-    this.#wake?.();
-    this.#resolveDrained();
+    this.#letGo();
     void this.stream.close();
   }
 
   /** Writes what is queued, in order. A snapshot's records are made as the stream takes them. */
   async #pump(): Promise<void> {
-    try {
-      while (!this.#lost) {
-        const first = this.#queue[0];
-        if (first === undefined) {
+    while (!this.#lost) {
+      try {
+        const bytes = this.#nextBytes();
+        if (bytes === undefined) {
           await this.#more();
-        } else if ("next" in first) {
-          const { value, done } = first.next();
-          if (done) this.#queue.shift();
-          else await this.#write(this.#encode(value));
-        } else {
-          await this.#write(this.#gather());
+          continue;
         }
+        await this.#writer.write(bytes);
+        this.#sentBytes += bytes.length;
+        if (!this.twoWay) this.#acknowledge(this.#encoder.records - 1);
+      } catch (error) {
+        return this.#fail(errorText(error));
       }
-    } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error));
+      // Not within `try`: what this throws is a broken invariant and not a broken stream.
+      this.events.progressed(this);
     }
-    this.#resolveDrained();
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
-    await this.#writer.write(bytes);
-    this.#sentBytes += bytes.length;
-    if (!this.twoWay) this.#acknowledge(this.#encoder.records - 1);
-    this.events.progressed(this);
+  /** The next piece to write; undefined when nothing is queued. */
+  #nextBytes(): Uint8Array | undefined {
+    for (;;) {
+      const first = this.#queue[0];
+      if (first === undefined) return undefined;
+      if (!("next" in first)) return this.#gather();
+      const { value, done } = first.next();
+      if (!done) return this.#encode(value);
+      this.#queue.shift();
+      this.#snapshots--;
+    }
+  }
+
+  #pushSnapshot(snapshot: Iterator<LogRecord>): void {
+    this.#queue.push(snapshot);
+    this.#snapshots++;
   }
 
   #encode(record: LogRecord): Uint8Array {
@@ -194,16 +210,19 @@ export class Attachment {
 
   /** Reads acknowledgements until the stream ends. */
   async #listen(id: string): Promise<void> {
-    try {
-      const { readable } = this.stream;
-      if (!readable) throw new Error(`${this.stream.name} cannot be read from`);
-      const decoder = new ReturnDecoder(id);
-      for await (const chunk of readable) {
-        for (const item of decoder.push(chunk)) this.#answer(item.record);
+    const reader = this.stream.readable?.getReader();
+    if (!reader) return this.#fail(`${this.stream.name} cannot be read from`);
+    const decoder = new ReturnDecoder(id);
+    while (!this.#lost) {
+      let answers;
+      try {
+        const { value, done } = await reader.read();
+        if (done) return this.#fail("its stream has ended");
+        answers = decoder.push(value);
+      } catch (error) {
+        return this.#fail(errorText(error));
       }
-      this.#fail("its stream has ended");
-    } catch (error) {
-      this.#fail(error instanceof Error ? error.message : String(error));
+      for (const { record } of answers) this.#answer(record);
     }
   }
 
@@ -211,7 +230,7 @@ export class Attachment {
     switch (record.kind) {
       case "acknowledge":
         if (record.record >= this.#encoder.records) {
-          throw new Error(`It acknowledges record ${record.record}, which has not been sent`);
+          return this.#fail(`it acknowledges record ${record.record}, which has not been sent`);
         }
         this.#acknowledge(record.record);
         return this.events.progressed(this);
@@ -238,10 +257,16 @@ export class Attachment {
 
   #fail(reason: string): void {
     if (this.#lost) return;
+    this.#letGo();
+    this.events.lost(this, reason);
+  }
+
+  #letGo(): void {
     this.#lost = true;
+    // A snapshot on its way holds a whole memory.
+    this.#queue = [];
     this.#wake?.();
     this.#resolveDrained();
-    this.events.lost(this, reason);
   }
 
   #resolveDrained(): void {
@@ -251,12 +276,23 @@ export class Attachment {
 
 /** About how many bytes a record will take: its payload, and a little. */
 function dataBytes(record: LogRecord): number {
-  if (record.kind !== "epoch") return 64;
-  let bytes = 128 + record.consoleInput.length;
-  for (const { blocks } of record.completions) {
-    for (const block of blocks) bytes += block.data.length;
+  switch (record.kind) {
+    case "epoch": {
+      let bytes = 128 + record.consoleInput.length;
+      for (const { blocks } of record.completions) {
+        for (const block of blocks) bytes += block.data.length;
+      }
+      return bytes;
+    }
+    case "snapshot-pages":
+      return 64 + record.data.length;
+    case "snapshot-operation": {
+      const { request } = record.operation;
+      return 64 + ("data" in request ? request.data.length : 0);
+    }
+    default:
+      return 64;
   }
-  return bytes;
 }
 
 function concatenate(parts: readonly Uint8Array[], bytes: number): Uint8Array {

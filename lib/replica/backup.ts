@@ -40,8 +40,11 @@ export interface BackupOptions {
   readonly loop: HostLoop;
   /** Takes one line for a person whenever something happens. */
   readonly note: (text: string) => void;
-  /** Told of every record, once it is executed; for a log copy and for status lines. */
-  readonly record?: (item: LogItem) => void;
+  /**
+   * Told of every record, once it is executed; for a log copy and for status lines. What is behind the
+   * record waits for the promise, if there is one.
+   */
+  readonly record?: (item: LogItem) => Promise<void> | undefined | void;
   /** Opens everything that the live machine will need; called with the lock in hand. */
   readonly prepare: (takeover: Takeover) => Promise<void>;
 }
@@ -98,22 +101,32 @@ export class Backup {
   #asked = 0;
   #wake: (() => void) | undefined;
   #lockHeldTicks: number | undefined;
+  /** When it last looked, and since when it has looked again and again. */
+  #lookedTicks: number;
+  #listeningTicks: number;
 
   /** Starts reading the stream. */
   constructor(options: BackupOptions) {
     this.#options = options;
+    this.#lookedTicks = options.clock.monotonicTicks();
+    this.#listeningTicks = this.#lookedTicks;
     this.#intake = new Intake(options.stream, options.clock);
     this.#follower = new Follower(this.#intake, options.clock, options.loop, {
       header: (header) => this.#header(header),
       joined: (replica) => this.#joined(replica),
       performed: (operation) => this.#replicaDisks?.apply(operation),
-      ...(options.record ? { record: options.record } : {}),
+      record: (item) => this.#record(item),
     });
   }
 
   /** The replica, once it is in place. */
   get replica(): Replica | undefined {
     return this.#follower.replica;
+  }
+
+  /** Records in memory that wait to be executed: how far it lags behind. */
+  get lagRecords(): number {
+    return this.#intake.waiting;
   }
 
   /** Whether it holds the lock: it is about to be promoted, or its disk is a replica. */
@@ -142,7 +155,7 @@ export class Backup {
   async follow(): Promise<BackupOutcome> {
     try {
       for (;;) {
-        await this.#follower.executeAvailable();
+        await this.#follower.executeAvailable(() => this.#operatorSaysLeave);
         const outcome = await this.#look();
         if (outcome) return outcome;
         await this.#pause();
@@ -151,12 +164,14 @@ export class Backup {
       const reason = error instanceof Error ? error.message : String(error);
       this.#intake.answer({ kind: "leave", reason: reason.slice(0, 1000) });
       this.#claim?.release();
-      await this.#close();
+      // Its disks' failure, if this is another one, adds nothing.
+      await this.#close().catch(() => {});
       throw error;
     }
   }
 
   async #look(): Promise<BackupOutcome | undefined> {
+    this.#noteLook();
     const { end } = this.#follower;
     const { failure } = this.#intake;
     if (end && end.reason !== "hand-over") return await this.#leave({ kind: "ended", end });
@@ -174,9 +189,23 @@ export class Backup {
     return await this.#stalled();
   }
 
+  /** A process that was stopped has not listened meanwhile: what came is not read yet. */
+  #noteLook(): void {
+    const { clock, silenceTicks } = this.#options;
+    const now = clock.monotonicTicks();
+    if (now - this.#lookedTicks > silenceTicks / 4) this.#listeningTicks = now;
+    this.#lookedTicks = now;
+  }
+
   #silent(): boolean {
     const { clock, silenceTicks } = this.#options;
-    return clock.monotonicTicks() - this.#intake.heardTicks > silenceTicks;
+    const since = Math.max(this.#intake.heardTicks, this.#listeningTicks);
+    return clock.monotonicTicks() - since > silenceTicks;
+  }
+
+  #record(item: LogItem): Promise<void> | undefined {
+    const waits = [this.#options.record?.(item), this.#replicaDisks?.room()].filter((wait) => wait);
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => {});
   }
 
   /** Rule 8, while the primary lives. */
@@ -190,8 +219,7 @@ export class Backup {
   }
 
   async #stalled(): Promise<BackupOutcome | undefined> {
-    const { onStall } = this.#options;
-    const replica = this.#follower.replica;
+    const { replica } = this.#follower;
     const what = this.#follower.end
       ? "The primary hands over"
       : this.#intake.over
@@ -201,22 +229,28 @@ export class Backup {
       if (!this.#intake.over) return undefined;
       return await this.#leave({ kind: "stalled", reason: `${what} before a whole snapshot` });
     }
-    if (onStall === "exit") return await this.#leave({ kind: "stalled", reason: what });
-    if (onStall === "wait" && !this.#operatorSaysPromote) {
-      this.#noteOnce(`${what}; waiting as told: SIGUSR1 asks for the promotion, SIGTERM leaves`);
-      return undefined;
-    }
     if (this.#claim && this.#claim.sharing !== "replica") {
       return await this.#governed(what, replica);
     }
+    return await this.#ungoverned(what, replica);
+  }
+
+  /** Nothing shared decides: the operator does. */
+  async #ungoverned(what: string, replica: Replica): Promise<BackupOutcome | undefined> {
+    const { onStall } = this.#options;
+    if (onStall === "exit") return await this.#leave({ kind: "stalled", reason: what });
     if (onStall === "promote" || this.#operatorSaysPromote) {
+      this.#intake.stop();
+      if (!this.#intake.empty) return undefined;
       await this.#prepare(replica);
       return this.#promoted(`${what}; promoted on the operator's word`);
     }
-    this.#noteOnce(
-      `${what}; nobody can tell whether the primary still runs: send SIGUSR1 to promote this backup, ` +
-        "SIGTERM to leave",
-    );
+    const why = onStall === "wait"
+      ? "waiting as told"
+      : this.#follower.end
+      ? "no shared disk says to whom"
+      : "nobody can tell whether the primary still runs";
+    this.#noteOnce(`${what}; ${why}: send SIGUSR1 to promote this backup, SIGTERM to leave`);
     return undefined;
   }
 
@@ -258,21 +292,26 @@ export class Backup {
 
   #drained(): boolean {
     if (this.#lockHeldTicks === undefined) return false;
-    if (this.#intake.over) return true;
-    const { clock } = this.#options;
-    return this.#transport() === "two-way" &&
-      clock.monotonicTicks() - this.#lockHeldTicks > DRAIN_TICKS;
+    const waited = this.#options.clock.monotonicTicks() - this.#lockHeldTicks;
+    // What such a stream still holds has not been acknowledged; nor will it be.
+    if (waited > DRAIN_TICKS && this.#transport() === "two-way") this.#intake.stop();
+    return this.#intake.over;
   }
 
   async #prepare(replica: Replica): Promise<void> {
+    const { header } = this.#intake;
+    const { disks } = header!.configuration;
+    if (this.#options.disks.length !== disks.length) {
+      throw new BackupError(`Name the machine's disks to go on with it: it has ${disks.length}`);
+    }
     await this.#replicaDisks?.close();
     const outstanding = replica.outstanding();
     const takeover: Takeover = {
-      header: this.#intake.header!,
+      header: header!,
       replica,
       again: outstanding.filter(({ request }) => request.kind === "bill-append"),
       uncertain: outstanding.filter(({ request }) => request.kind !== "bill-append"),
-      term: this.#intake.header!.term + 1,
+      term: header!.term + 1,
       recordTicks: this.#follower.recordTicks,
     };
     await this.#options.prepare(takeover);
@@ -305,23 +344,41 @@ export class Backup {
     // The snapshot's records came after the lock was tried: the primary was alive then.
     let sharing = await this.#claim?.probe(true);
     // Rule 8: before it says that it has joined, a backup must have found the lock held.
+    const began = this.#options.clock.monotonicTicks();
     while (sharing === "undecided" && !this.#claim!.foundLockBusy) {
       // A log that nobody writes any more: nothing to join, and the stall decides.
       if (this.#intake.over || this.#silent() || this.#operatorSaysLeave) return;
+      // What was on its way when the primary died comes at once.
+      if (this.#intake.heardTicks - began > this.#options.silenceTicks) {
+        throw new BackupError(
+          `Nobody holds the lock on ${
+            this.#options.disks[0]
+          }, and its record is that of a primary which ` +
+            "lives: locks do not reach its file system, or the record was copied with the disk",
+        );
+      }
       this.#noteOnce("The disk's lock is free: waiting to see the primary alive");
       const woken = new Promise<void>((resolve) => this.#wake = resolve);
       await this.#options.loop.sleep(ASK_TICKS.longest, woken);
       sharing = await this.#claim!.probe(true);
     }
-    if (sharing === "replica") {
-      this.#replicaDisks = await ReplicaDisks.open(this.#options.disks, header!);
-      this.#options.note("The disk is this backup's own copy of the primary's");
-    }
+    if (sharing === "replica") await this.#openReplicaDisks(header!);
     this.#intake.answer({
       kind: "joined",
       epoch: replica.epoch,
       sharedDisk: this.#claim !== undefined && sharing !== "replica",
     });
+  }
+
+  async #openReplicaDisks(header: HeaderRecord): Promise<void> {
+    const { disks, arbiter } = this.#options;
+    if (disks.length === 0) {
+      throw new BackupError(`Nobody holds ${arbiter}: it is not the primary's arbiter file`);
+    }
+    const owner = await this.#claim!.foreignOwner();
+    if (owner !== undefined) throw new BackupError(`Cannot keep ${disks[0]} as a copy: ${owner}`);
+    this.#replicaDisks = await ReplicaDisks.open(disks, header);
+    this.#options.note("The disk is this backup's own copy of the primary's");
   }
 
   async #leave(outcome: BackupOutcome): Promise<BackupOutcome> {

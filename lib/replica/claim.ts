@@ -16,6 +16,7 @@ import {
   type PromotionView,
   type RecordFound,
   sawPrimaryAlive,
+  startDecision,
 } from "./rules.ts";
 
 /** Pause before a promotion's record write is tried again, milliseconds. */
@@ -99,6 +100,18 @@ export class Claim {
     const [first] = decisions;
     if (first && decisions.every((decision) => decision === first)) this.#sharing = first;
     return this.#sharing;
+  }
+
+  /**
+   * Why a replica's disk must not be written to, if so: its record names backups of another run, which
+   * may go on with it (rule 6).
+   */
+  async foreignOwner(): Promise<string | undefined> {
+    for (const found of await this.#found()) {
+      const answer = startDecision(found, this.#self.run, false);
+      if (answer.decision === "refuse") return answer.reason;
+    }
+    return undefined;
   }
 
   /** Asks whether to be promoted; keeps the lock when the answer is to promote or to prepare. */

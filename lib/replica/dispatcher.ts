@@ -26,9 +26,10 @@ export interface DispatcherCounts {
 /** Performs a live machine's outputs, each as soon as output commit allows. */
 export class Dispatcher {
   #held: Held[] = [];
-  #underWay = new Set<Promise<void>>();
+  #underWay = 0;
   #released = 0;
   #closed = false;
+  readonly #waiters: (() => void)[] = [];
 
   /**
    * Performs nothing before {@linkcode submit} and {@linkcode release}.
@@ -47,7 +48,7 @@ export class Dispatcher {
 
   /** What waits and what is under way. */
   get counts(): DispatcherCounts {
-    return { held: this.#held.length, underWay: this.#underWay.size, released: this.#released };
+    return { held: this.#held.length, underWay: this.#underWay, released: this.#released };
   }
 
   /** Takes the outputs of an epoch, in order; they go when {@linkcode release} reaches the epoch. */
@@ -83,16 +84,17 @@ export class Dispatcher {
     return this.#held[0]?.epoch;
   }
 
-  /** Starts nothing more (hand-over), and resolves when what is under way has ended. */
-  async close(): Promise<void> {
+  /** Starts nothing more (hand-over, failure); what is under way goes on. */
+  close(): void {
     this.#closed = true;
     this.#held = [];
-    await this.settled();
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing waits for commit or is under way. */
   async settled(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    while (this.#held.length > 0 || this.#underWay > 0) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
   }
 
   #hold(epoch: number, perform: () => void): void {
@@ -124,8 +126,12 @@ export class Dispatcher {
   }
 
   #track(work: Promise<void>): void {
-    const tracked: Promise<void> = work.finally(() => this.#underWay.delete(tracked));
-    this.#underWay.add(tracked);
+    this.#underWay++;
+    // A back never rejects; a broken promise is nobody's to catch.
+    void work.finally(() => {
+      this.#underWay--;
+      for (const resolve of this.#waiters.splice(0)) resolve();
+    });
   }
 }
 

@@ -18,8 +18,8 @@ export interface FollowerEvents extends ReplicaEvents {
   header?(header: HeaderRecord): Promise<void>;
   /** The snapshot is in place, its digest verified. */
   joined?(replica: Replica): Promise<void>;
-  /** A record has been executed, or passed over. */
-  record?(item: LogItem): void;
+  /** A record has been executed, or passed over; what is behind it waits for the promise, if any. */
+  record?(item: LogItem): Promise<void> | undefined;
 }
 
 /** Executes what an intake takes in. */
@@ -60,12 +60,16 @@ export class Follower {
   /**
    * Executes everything that is in memory.
    *
+   * @param enough Asked before each record: whether to leave the rest.
    * @throws DivergenceError When the replica is no longer the machine that the log describes.
    */
-  async executeAvailable(): Promise<void> {
-    for (let item = this.intake.take(); item; item = this.intake.take()) {
+  async executeAvailable(enough: () => boolean = () => false): Promise<void> {
+    while (!enough()) {
+      const item = this.intake.take();
+      if (!item) break;
       await this.#accept(item);
-      this.events.record?.(item);
+      const wait = this.events.record?.(item);
+      if (wait) await wait;
     }
     this.#report(true);
   }

@@ -78,6 +78,11 @@ export class Intake {
     return this.#next === this.#queue.length;
   }
 
+  /** Records in memory that wait to be taken. */
+  get waiting(): number {
+    return this.#queue.length - this.#next;
+  }
+
   /** The next record, if one is in memory. */
   take(): LogItem | undefined {
     const arrived = this.#queue[this.#next];
@@ -113,10 +118,16 @@ export class Intake {
     writer.write(encoder.encode(record)).catch(() => {});
   }
 
-  /** Lets go of the stream. */
-  async close(): Promise<void> {
+  /** Takes nothing more in, and so acknowledges nothing more: what is in memory is all there is. */
+  stop(): void {
     this.#over = true;
     this.#room?.();
+    this.#wakeUp();
+  }
+
+  /** Lets go of the stream. */
+  async close(): Promise<void> {
+    this.stop();
     await this.stream.close();
   }
 
@@ -124,14 +135,15 @@ export class Intake {
     try {
       if (!this.stream.readable) throw new Error(`${this.stream.name} cannot be read from`);
       for await (const chunk of this.stream.readable) {
+        if (this.#over) return;
         this.#heardTicks = this.clock.monotonicTicks();
         this.#accept(this.#decoder.push(chunk));
         if (this.#decoder.failure) throw this.#decoder.failure;
+        if (this.#over) return;
         if (this.#backlogBytes >= BACKLOG_BYTES) {
           await new Promise<void>((resolve) => this.#room = resolve);
           this.#room = undefined;
         }
-        if (this.#over) return;
       }
       this.#decoder.finish();
     } catch (error) {
@@ -148,6 +160,7 @@ export class Intake {
       for (const item of items) {
         this.#grammar.accept(item);
         if (item.record.kind === "header") this.#openReturns(item.record);
+        if (item.record.kind === "end") this.#over = true;
         this.#queue.push({ item, ticks: this.#heardTicks });
         this.#backlogBytes += item.byteLength;
         accepted++;

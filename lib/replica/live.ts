@@ -15,6 +15,7 @@ import {
 import { Hypervisor, type Promotion, type StopReason } from "../epoch/hypervisor.ts";
 import type { EpochPolicy } from "../epoch/policy.ts";
 import type { EndRecord, EpochRecord, HeaderRecord, LogRecord } from "../epoch/record.ts";
+import { errorText } from "../host/fault.ts";
 import { formatVersion } from "../log/record_table.ts";
 import { Attachment, type AttachmentEvents } from "./attachment.ts";
 import { Dispatcher, type DispatcherCounts } from "./dispatcher.ts";
@@ -39,6 +40,8 @@ export interface LiveOptions {
   readonly time: TimeBase;
   /** Ticks since that time base came into force: at a promotion, since its record. */
   readonly elapsedTicks?: number;
+  /** Steps since power-on at the log's last digest of all RAM: at a promotion. */
+  readonly stepsAtRamDigest?: number;
   /** Run and term. */
   readonly identity: RunIdentity;
   /** The devices outside. */
@@ -85,8 +88,9 @@ export class LiveMachine implements Outlet {
   readonly #shelf: SnapshotShelf;
   readonly #logs: Attachment[] = [];
   #lastSendTicks = 0;
-  #running = false;
-  #finishedBytes = 0;
+  #phase: "ready" | "running" | "over" = "ready";
+  /** Readers that have come before the machine runs. */
+  readonly #early: (() => void)[] = [];
   #stepsAtSnapshot: number;
   #firstOutput: ((ticks: number) => void) | undefined;
 
@@ -112,6 +116,7 @@ export class LiveMachine implements Outlet {
       epoch: options.epoch,
       time: options.time,
       elapsedTicks: options.elapsedTicks ?? 0,
+      stepsAtRamDigest: options.stepsAtRamDigest ?? options.machine.steps,
       clock: options.clock,
       loop: options.loop,
       arrivals: this.#arrivals,
@@ -128,11 +133,11 @@ export class LiveMachine implements Outlet {
       attachment.twoWay && attachment.executedEpoch > 0
     );
     const executed = Math.min(epoch, ...twoWay.map((attachment) => attachment.executedEpoch));
-    const sent = [...attachments, ...this.#logs].map((attachment) => attachment.sentBytes);
+    const logged = this.#logs.reduce((sum, log) => sum + log.sentBytes, 0);
     return {
       epoch,
       guestTicks: this.#hypervisor.time.base,
-      logBytes: this.#finishedBytes + sent.reduce((sum, bytes) => sum + bytes, 0),
+      logBytes: this.#roster.sentBytes + logged,
       snapshotPauseTicks: this.#shelf.pauseTicks,
       lagEpochs: epoch - executed,
     };
@@ -164,8 +169,11 @@ export class LiveMachine implements Outlet {
     this.#arrivals.type(bytes);
   }
 
-  /** Asks the machine to stop at its next epoch's end. */
+  /** Asks the machine to stop at its next epoch's end. It is handed over only to somebody. */
   stop(reason: StopReason): void {
+    if (reason === "hand-over" && this.#roster.protection !== "protected") {
+      return this.#options.note("Nobody can take over: the machine goes on here");
+    }
     this.#hypervisor.stop(reason);
   }
 
@@ -175,26 +183,34 @@ export class LiveMachine implements Outlet {
   }
 
   /**
-   * Attaches a reader; its snapshot is taken at the next epoch's end (or now, before the machine runs).
+   * Attaches a reader; its snapshot is taken at the next epoch's end, or when the machine starts. When it
+   * has ended, the reader is let go.
    *
    * @param oneWay Identity of the pipe or file, for a stream that goes one way.
    */
   attach(stream: ByteStream, oneWay?: FileIdentity): void {
-    this.#atBoundary(() => {
+    this.#letIn(stream, () => {
       const id = randomId();
       const attachment = this.#attachment(id, stream, this.#roster, stream.direction === "two-way");
       this.#roster.attach(id, attachment, oneWay);
     });
   }
 
-  /** Writes a log that nobody is promoted from. */
-  logTo(stream: ByteStream): void {
-    this.#atBoundary(() => {
+  /**
+   * Writes a log that nobody is promoted from.
+   *
+   * @param lost Told why, when it cannot be written any more; the default makes a note of it.
+   */
+  logTo(
+    stream: ByteStream,
+    lost: (reason: string) => void = (reason) =>
+      this.#options.note(`The log ${stream.name} is lost: ${reason}`),
+  ): void {
+    this.#letIn(stream, () => {
       const events: AttachmentEvents = {
         progressed: () => {},
         joined: () => {},
-        lost: (_attachment, reason) =>
-          this.#options.note(`The log ${stream.name} is lost: ${reason}`),
+        lost: (_attachment, reason) => lost(reason),
       };
       this.#logs.push(this.#attachment(undefined, stream, events, false));
     });
@@ -223,12 +239,14 @@ export class LiveMachine implements Outlet {
     },
   ): Promise<EndRecord> {
     const stopWatching = this.#options.loop.every(WATCH_TICKS, () => this.#watch());
-    this.#running = true;
+    this.#start(promotion !== undefined);
     try {
       if (promotion) this.#performAgain(promotion.again, promotion.console);
       const end = await this.#hypervisor.run(promotion);
-      if (end.reason === "hand-over") await this.#dispatcher.close();
-      else await this.#everythingPerformed();
+      this.#phase = "over";
+      if (end.reason === "hand-over") this.#dispatcher.close();
+      // Power-off commits everything before `end`.
+      await this.#dispatcher.settled();
       for (const log of this.#logs) {
         log.send(end);
         await log.finish();
@@ -236,6 +254,8 @@ export class LiveMachine implements Outlet {
       await this.#roster.end(end);
       return end;
     } finally {
+      this.#phase = "over";
+      this.#dispatcher.close();
       stopWatching();
       for (const log of this.#logs) log.close();
     }
@@ -296,18 +316,29 @@ export class LiveMachine implements Outlet {
     this.#dispatcher.submit(epoch + 1, again, machine.consolePosition - console.length, console);
   }
 
-  /** Power-off commits everything before `end`. */
-  async #everythingPerformed(): Promise<void> {
-    const { loop } = this.#options;
-    while (this.#dispatcher.oldestHeldEpoch !== undefined) {
-      await loop.sleep(10_000, never);
+  /** A promoted machine's readers start behind the record of its promotion, whose term is their header's. */
+  #start(promoted: boolean): void {
+    this.#phase = "running";
+    for (const enter of this.#early.splice(0)) {
+      if (promoted) this.#hypervisor.atNextEpochEnd(enter);
+      else enter();
     }
-    await this.#dispatcher.settled();
   }
 
-  #atBoundary(action: () => void): void {
-    if (this.#running) this.#hypervisor.atNextEpochEnd(action);
-    else action();
+  /** A reader starts with a snapshot, so it is let in where the machine stands at an epoch's end. */
+  #letIn(stream: ByteStream, attach: () => void): void {
+    const enter = () => {
+      try {
+        attach();
+      } catch (error) {
+        // A reader that cannot be served, for want of memory for instance, does not stop the guest.
+        this.#options.note(`Cannot attach ${stream.name}: ${errorText(error)}`);
+        void stream.close();
+      }
+    };
+    if (this.#phase === "ready") this.#early.push(enter);
+    else if (this.#phase === "running") this.#hypervisor.atNextEpochEnd(enter);
+    else void stream.close();
   }
 
   #attachment(
@@ -347,8 +378,6 @@ export class LiveMachine implements Outlet {
     return this.#shelf.take(machine, this.#hypervisor.epoch, this.#hypervisor.time, clock);
   }
 }
-
-const never = new Promise<void>(() => {});
 
 function* headed(header: HeaderRecord, snapshot: Iterable<LogRecord>): Generator<LogRecord> {
   yield header;

@@ -2,7 +2,7 @@
  * A backup's own copy of the stream that it follows. It names no member: nobody is promoted from it until
  * the backup itself has been promoted and has added its readers (design section 3).
  */
-import type { LogRecord } from "../epoch/record.ts";
+import type { EndRecord, LogRecord } from "../epoch/record.ts";
 import type { LogItem } from "../log/record_decoder.ts";
 import { Attachment } from "./attachment.ts";
 import type { ByteStream } from "./transport.ts";
@@ -11,6 +11,7 @@ import type { ByteStream } from "./transport.ts";
 export class LogCopy {
   /** The copy as a log, for {@linkcode LiveMachine.continueLog} after a promotion. */
   readonly log: Attachment;
+  #handedOver: EndRecord | undefined;
 
   /**
    * Starts an empty copy.
@@ -27,14 +28,22 @@ export class LogCopy {
     });
   }
 
-  /** Copies a record that has been executed. */
-  add({ record }: LogItem): void {
-    if (record.kind === "heartbeat") return;
-    this.log.send(record.kind === "header" ? withoutMember(record) : record);
+  /**
+   * Copies a record that has been executed.
+   *
+   * @returns When there is a promise, the replica waits for it: the copy is behind.
+   */
+  add({ record }: LogItem): Promise<void> | undefined {
+    if (record.kind === "heartbeat") return undefined;
+    // Nothing may follow an end, and this machine may be the one that goes on.
+    if (record.kind === "end" && record.reason === "hand-over") this.#handedOver = record;
+    else this.log.send(record.kind === "header" ? withoutMember(record) : record);
+    return this.log.full ? this.log.drained() : undefined;
   }
 
   /** Writes what is left and closes the file. */
   async close(): Promise<void> {
+    if (this.#handedOver) this.log.send(this.#handedOver);
     await this.log.finish();
     this.log.close();
   }

@@ -37,6 +37,12 @@ export async function promote(
     machine,
     epoch: replica.epoch,
     time: replica.time,
+    // The log goes on: it keeps the promise that its header makes.
+    policy: {
+      ...options.policy,
+      ramDigestSteps: Math.min(options.policy.ramDigestSteps, header.ramDigestSteps),
+    },
+    stepsAtRamDigest: replica.stepsAtRamDigest,
     elapsedTicks: options.clock.monotonicTicks() - takeover.recordTicks,
     identity: { run: header.run, term },
     backs,

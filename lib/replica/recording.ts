@@ -1,6 +1,7 @@
 /** Recording for programs: a machine run to its end, its log written to any `WritableStream`. */
 import type { Machine } from "../board/machine.ts";
 import type { DeviceBacks, Performed } from "../epoch/host.ts";
+import { POWER_ON_TIME } from "../epoch/guest_time.ts";
 import { DEFAULT_POLICY, type EpochPolicy } from "../epoch/policy.ts";
 import type { EndRecord } from "../epoch/record.ts";
 import { SystemClock } from "../host/clock.ts";
@@ -26,9 +27,6 @@ export interface RecordOptions {
   readonly snapshotEverySteps?: number;
 }
 
-/** Guest time at power-on; the first epoch measures the real rate. */
-const START_TIME = { base: 0, rate: 2 ** 20 } as const;
-
 /**
  * Runs `machine` from power-on until it powers off or `options.signal` stops it, on this host's clocks,
  * and writes its log to `sink`, which is closed at the end. A sink that is slow slows the guest.
@@ -46,23 +44,23 @@ export async function record(
   const live = new LiveMachine({
     machine,
     epoch: 0,
-    time: START_TIME,
+    time: POWER_ON_TIME,
     identity: { run: randomId(), term: 1 },
     backs: options.devices ?? new ConsoleOnly(options.console ?? (() => {})),
     clock: new SystemClock(),
     loop: hostLoop,
     policy: { ...DEFAULT_POLICY, ...options.policy },
     limits: DEFAULT_LIMITS,
-    note(text) {
-      failure ??= text;
-      live.stop("detach");
-    },
+    note: () => {},
     outputs: { consoleBase: 0, billBase: 0 },
     ...(options.snapshotEverySteps === undefined
       ? {}
       : { snapshotEverySteps: options.snapshotEverySteps }),
   });
-  live.logTo(streamOver(sink));
+  live.logTo(streamOver(sink), (reason) => {
+    failure = `The log cannot be written: ${reason}`;
+    live.stop("detach");
+  });
   options.signal?.addEventListener("abort", () => live.stop("detach"), { signal: stop.signal });
   if (options.signal?.aborted) live.stop("detach");
   const typing = options.input?.pipeTo(

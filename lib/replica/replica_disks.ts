@@ -7,10 +7,14 @@ import type { HeaderRecord } from "../epoch/record.ts";
 import { DiskFile } from "../host/disk.ts";
 import { HostFileError } from "../host/fault.ts";
 
+/** Bytes of writes under way beyond which the replica waits for its disks. */
+const WRITE_BUFFER_BYTES = 16 << 20;
+
 /** Copies of the primary's disks, kept in step. */
 export class ReplicaDisks {
   readonly #disks: readonly DiskFile[];
   readonly #pending = new Set<Promise<void>>();
+  #pendingBytes = 0;
   #failure: Error | undefined;
 
   private constructor(disks: readonly DiskFile[]) {
@@ -31,15 +35,28 @@ export class ReplicaDisks {
           "a copy can only join at power-on",
       );
     }
-    const disks = paths.map((path) => new DiskFile(path));
-    for (const [index, disk] of disks.entries()) {
-      if (await disk.digest() === diskDigests[index]) continue;
-      throw new HostFileError(
-        disk.path,
-        `Disk ${disk.path} is not a copy of the primary's disk ${index} as it was at power-on: copy it anew`,
-      );
+    const disks: DiskFile[] = [];
+    try {
+      for (const [index, path] of paths.entries()) {
+        const disk = new DiskFile(path);
+        disks.push(disk);
+        if (await disk.digest() === diskDigests[index]) continue;
+        throw new HostFileError(
+          path,
+          `Disk ${path} is not a copy of the primary's disk ${index} as it was at power-on: copy it anew`,
+        );
+      }
+    } catch (error) {
+      for (const disk of disks) await disk.close();
+      throw error;
     }
     return new ReplicaDisks(disks);
+  }
+
+  /** When there is a promise, the replica waits for it: its disks are slower than the primary's. */
+  room(): Promise<void> | undefined {
+    if (this.#pendingBytes <= WRITE_BUFFER_BYTES) return undefined;
+    return Promise.race(this.#pending);
   }
 
   /** Applies a performed operation. */
@@ -48,14 +65,19 @@ export class ReplicaDisks {
     const { request } = operation;
     if (request.kind === "bill-append" || request.kind === "disk-read") return;
     const disk = this.#disks[request.disk]!;
+    const bytes = "data" in request ? request.data.length : 0;
     const work: Promise<void> = disk.perform(request).then(({ status }) => {
       if (status === "done") return;
       this.#failure ??= new HostFileError(
         disk.path,
         `Cannot apply ${request.kind} to replica disk ${disk.path}: ${status}`,
       );
-    }).finally(() => this.#pending.delete(work));
+    }).finally(() => {
+      this.#pending.delete(work);
+      this.#pendingBytes -= bytes;
+    });
     this.#pending.add(work);
+    this.#pendingBytes += bytes;
   }
 
   /**

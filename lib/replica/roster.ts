@@ -5,7 +5,9 @@
  */
 import type { EndRecord, LogRecord } from "../epoch/record.ts";
 import type { HostClock, HostLoop } from "../epoch/host.ts";
+import { errorText } from "../host/fault.ts";
 import type { Attachment, AttachmentEvents } from "./attachment.ts";
+import { Patience } from "./patience.ts";
 import type { FileIdentity, MemberName, MembershipRecord, RecordKnowledge } from "./rules.ts";
 import {
   durablyWritten,
@@ -61,8 +63,7 @@ interface Entry {
   standing: Standing;
   /** Whether the membership record governs it; a replica with a disk of its own is not named there. */
   governed: boolean;
-  /** Since when it has held up an output, in ticks. */
-  blockingSince: number | undefined;
+  patience: Patience;
   reason: string;
 }
 
@@ -76,7 +77,13 @@ export class Roster implements AttachmentEvents {
   #reconciling = false;
   #ending = false;
   #retryAt = 0;
+  /** Resolves when the membership write under way, if any, has succeeded or failed. */
+  #written: Promise<void> = Promise.resolve();
+  /** The last failure of a membership write that has been told. */
+  #complaint = "";
   #watchedAt = 0;
+  /** Bytes sent to readers that have gone. */
+  #bytesToGone = 0;
   #roomWaiters: (() => void)[] = [];
   #latestEpoch = 0;
   /** Last epoch with an output already handed to its device. */
@@ -108,7 +115,7 @@ export class Roster implements AttachmentEvents {
       member,
       standing: "joining",
       governed: this.#knowledge !== undefined,
-      blockingSince: undefined,
+      patience: new Patience(),
       reason: "",
     });
   }
@@ -151,6 +158,11 @@ export class Roster implements AttachmentEvents {
     return [...this.#entries.values()].map(({ attachment }) => attachment);
   }
 
+  /** Bytes handed to readers so far, those that have gone included. */
+  get sentBytes(): number {
+    return this.attachments.reduce((sum, { sentBytes }) => sum + sentBytes, this.#bytesToGone);
+  }
+
   /** Resolves when no member's queue is too long; undefined when none is. */
   room(): Promise<void> | undefined {
     if (!this.attachments.some((attachment) => attachment.full)) return undefined;
@@ -172,17 +184,17 @@ export class Roster implements AttachmentEvents {
     this.#watchedAt = now;
     const waitedFor = new Set(this.#waitedFor().map((member) => member.id));
     for (const entry of this.#entries.values()) {
-      const { attachment, member } = entry;
-      const holdsOutput = oldestHeldEpoch !== undefined && waitedFor.has(member.id) &&
-        attachment.acknowledgedEpoch < oldestHeldEpoch;
-      if (wasAway || (!holdsOutput && !attachment.full)) {
-        entry.blockingSince = undefined;
-        continue;
-      }
-      entry.blockingSince ??= now;
-      if (now - entry.blockingSince < this.limits.silenceTicks) continue;
-      const milliseconds = Math.round((now - entry.blockingSince) / 10_000);
-      this.#remove(entry, `it has not acknowledged for ${milliseconds} ms`);
+      if (wasAway) entry.patience = new Patience();
+      const { full, sentBytes, acknowledgedEpoch, unacknowledgedEpoch } = entry.attachment;
+      const waits = waitedFor.has(entry.member.id);
+      const holdsOutput = waits && acknowledgedEpoch < (oldestHeldEpoch ?? -1);
+      const silence = entry.patience.look(now, {
+        outputEpoch: holdsOutput ? oldestHeldEpoch : undefined,
+        recordEpoch: waits ? unacknowledgedEpoch : undefined,
+        fullAtBytes: full ? sentBytes : undefined,
+      });
+      if (silence < this.limits.silenceTicks) continue;
+      this.#remove(entry, `it has not acknowledged for ${Math.round(silence / 10_000)} ms`);
     }
     this.#reconcile();
   }
@@ -197,30 +209,19 @@ export class Roster implements AttachmentEvents {
     for (const { attachment } of this.#entries.values()) attachment.send(record);
     const ended = [...this.#entries.values()].map(({ attachment }) => attachment.finish());
     await this.loop.sleep(this.limits.silenceTicks, Promise.all(ended).then(() => {}));
+    await this.#written;
     if (record.reason !== "hand-over") await this.#emptyRecord();
-    else while (this.#knowledge?.writing) await this.loop.turn();
-    for (const { attachment } of this.#entries.values()) attachment.close();
-    this.#entries.clear();
+    for (const [id, { attachment }] of this.#entries) this.#letGo(id, attachment);
   }
 
   /** Takes everybody out of the record for certain, before the lock may be freed (rule 6). */
   async #emptyRecord(): Promise<void> {
-    while (this.#knowledge && this.store && !mayFreeLock("clean", this.#knowledge)) {
-      if (this.#knowledge.writing) {
-        await this.loop.turn();
-        continue;
-      }
+    while (this.#knowledge && !mayFreeLock("clean", this.#knowledge)) {
       const { durable } = this.#knowledge;
-      const next = recordWithout(durable, durable.members);
-      this.#knowledge = writeBegun(this.#knowledge, next);
-      try {
-        await this.store.file.write(next);
-        this.#knowledge = durablyWritten(next);
-      } catch (error) {
-        this.#knowledge = writeFailed(this.#knowledge);
-        this.events.note(`${error instanceof Error ? error.message : error}; trying again`);
-        await this.loop.sleep(this.limits.retryTicks, new Promise(() => {}));
-      }
+      this.#write(recordWithout(durable, durable.members), () => {});
+      await this.#written;
+      if (mayFreeLock("clean", this.#knowledge)) return;
+      await this.loop.sleep(this.limits.retryTicks, new Promise(() => {}));
     }
   }
 
@@ -286,10 +287,11 @@ export class Roster implements AttachmentEvents {
     this.#reconciling = true;
     try {
       this.#forgetRemoved();
+      // Outputs wait for a removal; nobody waits for an adding.
+      this.#beginRemoving();
       for (const entry of this.#entries.values()) {
         if (entry.standing === "adding" && this.#mayAdd(entry)) this.#beginAdding(entry);
       }
-      this.#beginRemoving();
     } finally {
       this.#reconciling = false;
     }
@@ -314,9 +316,10 @@ export class Roster implements AttachmentEvents {
       this.events.note(`Backup ${short(entry.member)} has joined: protected (${why})`);
       return;
     }
-    if (this.#named(entry.member.id) || this.clock.monotonicTicks() < this.#retryAt) return;
+    if (this.clock.monotonicTicks() < this.#retryAt) return;
     this.#write(recordWith(this.#knowledge.durable, entry.member), () => {
-      if (entry.standing === "adding") entry.standing = "member";
+      if (entry.standing !== "adding") return;
+      entry.standing = "member";
       this.events.note(`Backup ${short(entry.member)} has joined: protected`);
     });
   }
@@ -334,28 +337,40 @@ export class Roster implements AttachmentEvents {
   #write(next: MembershipRecord, then: () => void): void {
     if (!this.#knowledge || !this.store) throw new Error("There is no membership record to write");
     this.#knowledge = writeBegun(this.#knowledge, next);
-    this.store.file.write(next).then(() => {
+    this.#written = this.store.file.write(next).then(() => {
       this.#knowledge = durablyWritten(next);
+      this.#complaint = "";
       then();
-    }, (error: Error) => {
+    }, (error) => {
       this.#knowledge = writeFailed(this.#knowledge!);
       this.#retryAt = this.clock.monotonicTicks() + this.limits.retryTicks;
-      this.events.note(`${error.message}; outputs that need it wait, trying again`);
+      this.#complain(errorText(error));
     }).then(() => {
       this.#reconcile();
       this.#changed();
     });
   }
 
+  #complain(failure: string): void {
+    if (failure === this.#complaint) return;
+    this.#complaint = failure;
+    this.events.note(`${failure}; outputs that need it wait, trying again`);
+  }
+
   /** Closes the streams of those whose removal is durable (the record first, then the stream). */
   #forgetRemoved(): void {
     for (const [id, { attachment, member, standing, reason }] of this.#entries) {
       if (standing !== "removing" || this.#named(id)) continue;
-      this.#entries.delete(id);
-      attachment.close();
+      this.#letGo(id, attachment);
       const solo = this.protection === "SOLO" ? "; the machine goes on SOLO" : "";
       this.events.note(`Backup ${short(member)} is removed: ${reason}${solo}`);
     }
+  }
+
+  #letGo(id: string, attachment: Attachment): void {
+    this.#entries.delete(id);
+    this.#bytesToGone += attachment.sentBytes;
+    attachment.close();
   }
 
   #named(id: string): boolean {

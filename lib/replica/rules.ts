@@ -83,7 +83,16 @@ export function durablyWritten(record: MembershipRecord): RecordKnowledge {
 /** Knowledge from just before a write begins: from here on it counts as both outcomes (rule 3). */
 export function writeBegun(knowledge: RecordKnowledge, next: MembershipRecord): RecordKnowledge {
   if (knowledge.writing) throw new Error("Membership writes are serialised: one is under way");
-  return { durable: knowledge.durable, unsure: [...knowledge.unsure, next], writing: true };
+  const { durable, unsure } = knowledge;
+  // A write that is tried again and again adds nothing to what may stand there.
+  const known = unsure.some((other) => sameRecord(other, next));
+  return { durable, unsure: known ? unsure : [...unsure, next], writing: true };
+}
+
+function sameRecord(one: MembershipRecord, other: MembershipRecord): boolean {
+  return one.run === other.run && one.term === other.term &&
+    one.members.length === other.members.length &&
+    one.members.every(({ id }, index) => id === other.members[index]?.id);
 }
 
 /** Knowledge after the write under way has failed: it stays both, until a later one is durable. */

@@ -14,7 +14,8 @@ const WARM_SLICE_BYTES = 1 << 20;
 /** Keeps buffers for snapshots, so that taking one costs a copy and not a page fault for each page. */
 export class SnapshotShelf {
   readonly #ramBytes: number;
-  #free: Uint8Array[] = [];
+  /** At most one: several that were needed at once are not kept. */
+  readonly #free: Uint8Array[] = [];
   #pauseTicks = 0;
 
   /**
@@ -40,7 +41,7 @@ export class SnapshotShelf {
       buffer[offset] = 1;
       if (offset % WARM_SLICE_BYTES === 0) await loop.turn();
     }
-    this.#free.push(buffer);
+    if (this.#free.length === 0) this.#free.push(buffer);
   }
 
   /**
@@ -69,7 +70,7 @@ export class SnapshotShelf {
       try {
         yield* snapshotRecords(snapshot);
       } finally {
-        free.push(ram);
+        if (free.length === 0) free.push(ram);
       }
     })();
   }

@@ -2,14 +2,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LOG, protectedPair, SOCKET } from "./pair.ts";
 import { DEVICES, Site } from "./site.ts";
+import { assertBankGoesOn, assertFinishedSoundly } from "./verdict.ts";
 
 const LONG_SESSION = "transfers=4000 pace=10";
-const QUICK_SESSION = "--append 'transfers=20 pace=0'";
-
-function assertFinishedSoundly(site: Site): void {
-  const { findings, finished } = site.audit();
-  assertEquals({ findings, finished }, { findings: [], finished: true }, site.story());
-}
 
 Deno.test("Ctrl-C on a pipeline ends primary and backup with 0, and the disk belongs to nobody", async () => {
   await using site = await Site.open();
@@ -24,10 +19,9 @@ Deno.test("Ctrl-C on a pipeline ends primary and backup with 0, and the disk bel
   assertEquals(primary.lines.at(-1), "lockstep: Stopped cleanly");
   assertEquals(backup.lines.at(-1), "lockstep: The primary has ended its log cleanly");
   assertEquals((await site.record()).members, []);
-  const session = `teller --disk d.img --bills bills2 --console console2 ${QUICK_SESSION}`;
-  assertEquals(await site.run("next", `run ${session}`).ends(), 0, site.story());
-  const verdict = site.audit({ bills: "bills2", console: "console2" });
-  assertEquals(verdict.findings, []);
+  const devices = "--disk d.img --bills next-bills --console next-console";
+  const next = site.run("next", `run teller ${devices} --append 'transfers=20 pace=0'`);
+  assertEquals(await next.ends(), 0, site.story());
 });
 
 Deno.test("SIGTERM on a primary ends every stream cleanly: a log to replay, a backup that leaves with 0", async () => {
@@ -53,7 +47,7 @@ Deno.test("SIGTERM on a backup lets it leave with 0, and its primary goes on SOL
   const { primary, backup } = await protectedPair(site, {
     stream: "unix: socket",
     boot: "burst transfers=800",
-    diskLatency: 4,
+    diskLatency: 8,
   });
   await site.receipt(50);
   await backup.signal("SIGTERM");
@@ -69,7 +63,7 @@ for (const stream of ["exec: child", "shell pipe"] as const) {
     const { primary, backup } = await protectedPair(site, {
       stream,
       boot: "burst transfers=800",
-      diskLatency: 4,
+      diskLatency: 8,
     });
     await site.receipt(200);
     await primary.signal("SIGUSR1");
@@ -87,7 +81,7 @@ for (const stream of ["unix: socket", "shell pipe", "exec: child"] as const) {
     const { primary, backup } = await protectedPair(site, {
       stream,
       boot: "burst transfers=800",
-      diskLatency: 4,
+      diskLatency: 8,
     });
     await site.receipt(200);
     await backup.signal("SIGKILL");
@@ -106,12 +100,10 @@ Deno.test("when both are killed the disk belongs to their run, until --new-run g
   await site.receipt(10);
   await Promise.all([primary.signal("SIGKILL"), backup.signal("SIGKILL")]);
   assertEquals([await primary.ends(), await backup.ends()], [137, 137]);
-  const session = `teller --disk d.img --bills bills2 --console console2 ${QUICK_SESSION}`;
-  const refused = site.run("refused", `record ${session} -o refused.log`);
+  const refused = site.run("refused", "record teller --disk d.img -o refused.log");
   assertEquals(await refused.ends(), 69);
   assertMatch(refused.lines.join("\n"), /^lockstep: Cannot start on \S+: The disk belongs to run /);
-  assertEquals(await site.run("next", `run ${session} --new-run`).ends(), 0, site.story());
-  assertEquals(site.audit({ bills: "bills2", console: "console2" }).findings, []);
+  await assertBankGoesOn(site);
 });
 
 Deno.test("a repaired machine joins the new primary, which is killed too", async () => {
@@ -119,7 +111,7 @@ Deno.test("a repaired machine joins the new primary, which is killed too", async
   const { primary, backup } = await protectedPair(site, {
     stream: "unix: socket",
     boot: "burst transfers=2400",
-    diskLatency: 4,
+    diskLatency: 8,
     backup: "--listen unix:q.sock",
   });
   await site.receipt(100);
@@ -127,7 +119,7 @@ Deno.test("a repaired machine joins the new primary, which is killed too", async
   await backup.tells(/can join at unix:q\.sock$/);
   const repaired = site.run(
     "repaired",
-    `backup unix:q.sock ${DEVICES} --disk-latency 4 --listen unix:${SOCKET}`,
+    `backup unix:q.sock ${DEVICES} --disk-latency 8 --listen unix:${SOCKET}`,
   );
   await repaired.tells(/Following run/);
   await backup.tells(/has joined: protected$/);

@@ -34,9 +34,20 @@ export class Part {
     return this.lines.some((line) => pattern.test(line));
   }
 
-  /** Sends it a signal. */
+  /** Sends it a signal; it must not have ended. */
   async signal(signal: Deno.Signal): Promise<void> {
-    Deno.kill(await this.processId(), signal);
+    if (!await this.reaches(signal)) throw new Error(`No time for ${signal}:\n${this.story()}`);
+  }
+
+  /** Sends it a signal, and answers whether it was still there. */
+  async reaches(signal: Deno.Signal): Promise<boolean> {
+    try {
+      Deno.kill(await this.processId(), signal);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
   }
 
   /** Its process id. */

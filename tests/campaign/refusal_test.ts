@@ -1,8 +1,9 @@
 /** Backups that must not be promoted: each says so in one clear line, with its own exit code. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { Part } from "./part.ts";
 import { LOG, protectedPair, SOCKET } from "./pair.ts";
 import { DEVICES, Site } from "./site.ts";
+import { assertBankGoesOn, assertFinishedSoundly } from "./verdict.ts";
 import { until } from "./until.ts";
 
 const STALLED = 67;
@@ -130,20 +131,16 @@ Deno.test("a backup whose disk another run has changed in between is left behind
   await site.receipt(10);
   await backup.signal("SIGSTOP");
   await kill(primary);
-  const session = "teller --disk d.img --bills new-bills --console new-console " +
-    "--append 'transfers=20 pace=0'";
-  const refused = site.run("refused", `run ${session}`);
+  const refused = site.run("refused", "run teller --disk d.img --console refused");
   assertEquals(await refused.ends(), 69);
   assertMatch(
     refused.lines.join("\n"),
     /^lockstep: Cannot start on .*d\.img: The disk belongs to run [0-9a-f]{32}, which has 1 backup that may be promoted; --new-run gives it up$/,
   );
-  const other = site.run("other", `run ${session} --new-run`);
-  assertEquals(await other.ends(), 0, site.story());
+  await assertBankGoesOn(site);
   await backup.signal("SIGCONT");
   const foreign = /^lockstep: Left behind, join again: The disk now belongs to run [0-9a-f]{32}$/;
   await refuses(site, backup, LEFT_BEHIND, foreign);
-  assertEquals(site.audit({ bills: "new-bills", console: "new-console" }).findings, []);
 });
 
 Deno.test("a backup left behind when its cable was cut is not promoted when its primary, gone SOLO, is killed", async () => {
@@ -191,7 +188,5 @@ Deno.test("a backup left behind is promoted again after it has joined again", as
   await site.receipt(site.receipts() + 30);
   await kill(primary);
   assertEquals(await again.ends(), 0, site.story());
-  const { findings, finished } = site.audit();
-  assertEquals(findings, []);
-  assert(finished);
+  assertFinishedSoundly(site);
 });

@@ -4,6 +4,7 @@ import { pause } from "../../lib/host/pause.ts";
 import { DEFAULT_LIMITS } from "../../lib/replica/roster.ts";
 import { protectedPair } from "./pair.ts";
 import { Site } from "./site.ts";
+import { assertFinishedSoundly } from "./verdict.ts";
 
 const LIMIT_MILLISECONDS = DEFAULT_LIMITS.silenceTicks / 10_000;
 
@@ -56,7 +57,6 @@ for (const stream of ["unix: socket", "shell pipe"] as const) {
     assertEquals([await primary.ends(), await backup.ends()], [0, 0], site.story());
     assert(!primary.hasTold(/is removed/), site.story());
     assert(!backup.hasTold(/Promoted/), site.story());
-    const { findings, finished } = site.audit();
-    assertEquals({ findings, finished }, { findings: [], finished: true });
+    assertFinishedSoundly(site);
   });
 }

@@ -76,6 +76,15 @@ Deno.test("SIGUSR1 on a primary hands over to its backup", () =>
     assertEquals(verdictOf(folder), SOUND);
   }));
 
+Deno.test("SIGUSR1 on a primary that nobody could go on for changes nothing", async () => {
+  await using primary = new Lockstep(["primary", "rtc-spin"]);
+  await primary.says(/SOLO/);
+  primary.kill("SIGUSR1");
+  await primary.says(/Nobody could go on: not handed over/);
+  primary.kill("SIGTERM");
+  assertEquals((await primary.end()).code, 0);
+});
+
 Deno.test("a child over exec: with a disk of its own keeps it equal to the primary's", () =>
   withFolder(async (folder) => {
     await Deno.mkdir(`${folder}/copy`);
@@ -179,4 +188,33 @@ Deno.test("a machine with a bill port refuses a backup that has no place for bil
     const backup = await lockstep(["backup", socket, "--disk", `${folder}/d.img`]);
     assertEquals(backup.code, 65);
     assert(backup.stderr.includes("name its file with --bills FILE"), backup.stderr);
+  }));
+
+Deno.test("Ctrl-C, which reaches both sides of a pipe, ends the log and both leave with 0", () =>
+  withFolder(async (folder) => {
+    const part = (name: string, words: readonly string[]) =>
+      `{ sh -c 'echo $$ >"$0"; exec "$@"' '${folder}/${name}.pid' ${shellLine(words)}; ` +
+      `echo $? >'${folder}/${name}.code'; }`;
+    const primary = part("primary", ["primary", ...teller(folder, "transfers=4000"), "-o", "-"]);
+    const backup = part("backup", ["backup", "-", ...outside(folder)]);
+    const shell = new Deno.Command("sh", {
+      args: ["-c", `${primary} | ${backup}`],
+      stdin: "null",
+      stderr: "piped",
+    }).spawn();
+    const said: string[] = [];
+    for await (const text of shell.stderr.pipeThrough(new TextDecoderStream())) {
+      said.push(text);
+      if (!/Following run/.test(said.join("")) || said.includes("^C")) continue;
+      said.push("^C");
+      for (const name of ["primary", "backup"]) {
+        Deno.kill(Number(await Deno.readTextFile(`${folder}/${name}.pid`)), "SIGINT");
+      }
+    }
+    await shell.status;
+    const codes = await Promise.all(
+      ["primary", "backup"].map((name) => Deno.readTextFile(`${folder}/${name}.code`)),
+    );
+    assertEquals(codes, ["0\n", "0\n"], said.join(""));
+    assertMatch(said.join(""), /The primary has ended its log cleanly/);
   }));

@@ -66,6 +66,25 @@ Deno.test("with the log on standard output the console goes to standard error", 
   assert(text.decode(stderr).includes(HELLO));
 });
 
+Deno.test("a log that cannot be written stops the recording, with exit code 69", async () => {
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", `${shellLine(["record", "rtc-spin", "-o", "-"])} >/dev/full`],
+  }).output();
+  assertEquals(code, 69);
+  assertMatch(new TextDecoder().decode(stderr), /The log is lost: .*No space left on device/);
+});
+
+Deno.test("a reader that has seen enough ends inspect without a word", () =>
+  withFolder(async (folder) => {
+    const log = `${folder}/bench.log`;
+    await lockstep(["record", "bench", "-o", log, "--append", "scale=1", "--epoch-steps", "2000"]);
+    const { stdout, stderr } = await new Deno.Command("sh", {
+      args: ["-c", `${shellLine(["inspect", log])} | head -n 1`],
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout).split("\n").length, 2);
+    assertEquals(new TextDecoder().decode(stderr), "");
+  }));
+
 Deno.test("logs and disks are made with mode 0600, and an old log is never written over", () =>
   withFolder(async (folder) => {
     const log = `${folder}/hello.log`;

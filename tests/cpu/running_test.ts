@@ -85,6 +85,8 @@ Deno.test("a state that no hart can be in is refused and changes nothing", () =>
       mtvec: 2n,
       satp: 9n << 60n,
       mie: 1n << 12n,
+      pmpcfg0: 0x1an,
+      pmpcfg2: 1n << 61n,
       waiting: 2n,
       trapsTaken: 101n,
       reservationBytes: 12n,

@@ -41,7 +41,7 @@ export class SimulatedDevices implements DeviceBacks {
 
   /**
    * @param disk Changed in place.
-   * @param latestTicks An operation takes up to so long.
+   * @param latestTicks An operation, or console output, takes up to so long.
    */
   constructor(
     private readonly loop: SimulatedLoop,
@@ -67,7 +67,7 @@ export class SimulatedDevices implements DeviceBacks {
     this.console.write(position, bytes);
     const end = position + bytes.length;
     return new Promise((resolve) =>
-      this.loop.after(this.random.upTo(2000), () => {
+      this.loop.after(this.random.upTo(this.latestTicks), () => {
         this.#performed = Math.max(this.#performed, end);
         resolve();
       })

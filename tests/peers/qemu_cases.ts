@@ -54,6 +54,7 @@ import {
 } from "./qemu_privileged.ts";
 import { MACHINE, type Mode, Program, SUPERVISOR, USER } from "./qemu_program.ts";
 import {
+  accessAroundBound,
   changeProtection,
   type Granularity,
   initialProtection,
@@ -286,6 +287,7 @@ function protectedOperations(turn: number): Operations {
     [3, (p) => access(p, isTranslated(p))],
     [2, modified((p) => amo(p, p.translated))],
     [1, modified((p) => reservation(p, p.translated))],
+    [2, modified(accessAroundBound)],
     [1, lockedAccess],
     [1, changeProtection],
     [1, goSomewhere],
@@ -328,6 +330,7 @@ export function generateCase(seed: number, number: number): Case {
   const status = initialStatus(random, mode);
   p.fenceIsRefused = (status >> 20n & 1n) === 1n;
   p.protection = family.protection;
+  const protection = initialProtection(p);
   p.holes = random.oneIn(3) && p.protection === undefined;
   p.waitIsRefused = mode === USER || mode === SUPERVISOR && (status >> 21n & 1n) === 1n;
   const registers = initialRegisters(p);
@@ -342,8 +345,8 @@ export function generateCase(seed: number, number: number): Case {
   p.code.fixed("ecall");
   p.executed("ecall");
   const csrs = initialCsrs(random, mode, translated, BigInt(p.baseOf(mode) + codeOffset), status);
-  const protection = p.protection === undefined ? {} : {
-    ...initialProtection(random, p.protection),
+  const bounded = protection === undefined ? {} : {
+    ...protection,
     // The supervisor's handler may not be executable without the tables.
     medeleg: csrs.medeleg & ~FETCH_ACCESS_FAULT,
   };
@@ -361,7 +364,7 @@ export function generateCase(seed: number, number: number): Case {
     csrs: {
       ...csrs,
       ...(processor !== "prioritised" ? { mie: 0n, mip: 0n } : {}),
-      ...protection,
+      ...bounded,
     },
     patches: p.patches,
   };

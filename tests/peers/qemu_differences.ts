@@ -103,6 +103,23 @@ export const DIFFERENCES: readonly Difference[] = [
     handled: "jumps to where nothing is go to instructions within a page",
   },
   {
+    what: "cycle and instret without -icount: there the host's clock",
+    kind: "both right",
+    sentence:
+      "Priv. 3.1.10: the counter registers have an arbitrary value after the hart is reset, and mcycle counts " +
+      "clock cycles",
+    handled:
+      "counters are compared as differences over sequences, in cases of their own with -icount",
+  },
+  {
+    what: "instructions that trap: with -icount they are counted there",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.3.1: as ECALL and EBREAK cause synchronous exceptions, they are not considered to retire, and " +
+      "should not increment the minstret CSR",
+    handled: "sequences whose instructions are counted do not trap",
+  },
+  {
     what: "MRET or SRET to a less privileged mode: there MPRV stays set",
     kind: "defect of QEMU 7.2",
     sentence:
@@ -151,6 +168,74 @@ export const DIFFERENCES: readonly Difference[] = [
       "Priv. 3.1.8: for exceptions that cannot occur in less privileged modes the corresponding medeleg bits should be " +
       "read-only zero",
     handled: "these bits are not written",
+  },
+  {
+    what: "pmpcfg: there an entry can be writable but not readable, and bits 5 and 6 can be set",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.7.1: the R, W, and X fields form a collective WARL field for which the combinations with R=0 and W=1 are " +
+      "reserved; the reserved bits are WARL 0 in the figure",
+    handled: "values written have neither",
+  },
+  {
+    what: "pmpaddr: there 64 bits wide",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.7.1: each PMP address register encodes bits 55-2 of a 56-bit physical address",
+    handled: "values written have 54 bits",
+  },
+  {
+    what: "a change of pmpaddr: there it counts when the configuration is written",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.7.2: software must synchronise by SFENCE.VMA after the PMP CSRs are written, not by a further write",
+    handled: "the configuration is written after the addresses",
+  },
+  {
+    what: "an entry with the range from 0 to 0: there it matches everything",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.7.1: if pmpaddr[i-1] is not below pmpaddr[i], PMP entry i matches no addresses",
+    handled: "no such range",
+  },
+  {
+    what: "MRET to a less privileged mode while all entries are off: there an illegal instruction",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.7.1: if no PMP entry matches an S-mode or U-mode access, but at least one PMP entry is implemented, the " +
+      "access fails",
+    handled: "an entry is locked",
+  },
+  {
+    what:
+      "execution in a page that entries match in part: there only its first instruction is checked",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.7.1: the X bit indicates whether the PMP entry permits instruction execution",
+    handled: "pages of code are permitted as a whole, or each part of them is executable",
+  },
+  {
+    what: "walker that sets A or D in a table that may only be read: there it may",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 12.3.2: if a store to pte would violate a PMA or PMP check, raise an access-fault exception corresponding " +
+      "to the original access type",
+    handled: "tables are writable where they are readable",
+  },
+  {
+    what: "access that has an entry's range strictly inside: there the entry is not seen",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.7.1: the matching PMP entry must match all bytes of an access, or the access fails",
+    handled: "cases with entries have no misaligned accesses of doublewords",
+  },
+  {
+    what:
+      "access across pages that different entries permit: there it fails unless the TLB has the first page",
+    kind: "both right",
+    sentence:
+      "Priv. 3.7.1: on some implementations, misaligned loads and stores may also be decomposed into multiple accesses",
+    handled: "cases with entries have no accesses across pages",
   },
   {
     what: "mcounteren and scounteren: there 64 bits wide",

@@ -207,6 +207,22 @@ export function recognise(word: number): Encoding | undefined {
   return found;
 }
 
+/** Whether a compressed computation has operands that make it reserved: an immediate or a destination of zero. */
+export function isReserved(encoding: Encoding, word: number): boolean {
+  const immediate = word & 0x107c, destination = word & 0x0f80;
+  switch (encoding.name) {
+    case "c.addi4spn":
+      return (word & 0x1fe0) === 0;
+    case "c.addi16sp":
+    case "c.lui":
+      return immediate === 0;
+    case "c.addiw":
+      return destination === 0;
+    default:
+      return false;
+  }
+}
+
 function ones(word: number): number {
   let count = 0;
   for (let rest = word >>> 0; rest !== 0; rest &= rest - 1) count++;

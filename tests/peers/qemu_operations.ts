@@ -12,6 +12,7 @@ import {
   ENCODINGS,
   immediateI,
   immediateS,
+  isReserved,
   recognise,
 } from "./qemu_encoding.ts";
 import {
@@ -72,7 +73,7 @@ export function computationWord(
   for (;;) {
     const chosen = encoding ?? p.random.pick(COMPUTATION);
     const word = fill(p.random, chosen, p.destination());
-    if (recognise(word) !== chosen) continue;
+    if (recognise(word) !== chosen || p.withoutTraps && isReserved(chosen, word)) continue;
     const rd = destinationOf(chosen, word);
     if (p.known.has(rd) && !p.random.oneIn(8)) continue;
     return { word, rd, name: chosen.name };
@@ -96,8 +97,7 @@ export function address(p: Program, size: number, translated: boolean, mayMisali
     let offset = near < 0
       ? random.between(16, pages * PAGE_BYTES - 24)
       : near + random.between(-12, 11);
-    const crosses = p.protection !== undefined && offset % PAGE_BYTES + size > PAGE_BYTES;
-    if (!misaligned || crosses) offset -= offset % size;
+    if (!misaligned || p.mustAlign(offset, size)) offset -= offset % size;
     return BigInt(offset);
   };
   const physical: readonly (readonly [number, () => bigint])[] = [
@@ -129,6 +129,7 @@ function inData(offset: bigint): bigint {
 /** One load or store. */
 export function access(p: Program, translated: boolean, encoding = p.random.pick(MEMORY)): void {
   const { random } = p;
+  p.beforeAccess();
   const size = encoding.size ?? 1;
   const target = address(p, size, translated);
   const { match, format, name } = encoding;
@@ -183,6 +184,7 @@ export const AMOS: readonly Encoding[] = ATOMIC;
 /** One AMO. */
 export function amo(p: Program, translated: boolean, encoding = p.random.pick(ATOMIC)): void {
   if (p.holes) return access(p, translated);
+  p.beforeAccess();
   const at = p.base(address(p, encoding.size ?? 8, translated), 0, 0, 1, WRITABLE).register;
   atomic(p, encoding.name, p.destination(), at, p.anyRegister());
 }
@@ -196,6 +198,7 @@ function atomic(p: Program, name: string, rd: Register, rs1: Register, rs2: Regi
 /** LR and SC: matching, to another address, twice, alone, of another width, with loads, stores or traps between. */
 export function reservation(p: Program, translated: boolean): void {
   const { random } = p;
+  p.beforeAccess();
   const size = random.oneIn(2) ? 4 : 8;
   const suffix = size === 4 ? "w" : "d";
   const target = address(p, 8, translated, random.oneIn(8));
@@ -308,6 +311,7 @@ function loop(p: Program): void {
     const word = fill(p.random, encoding, p.scratch(counter));
     const rd = destinationOf(encoding, word);
     if (recognise(word) !== encoding || rd === counter) continue;
+    if (p.withoutTraps && isReserved(encoding, word)) continue;
     emit(p, word);
     p.wrote(encoding.name, rd);
   }

@@ -283,6 +283,7 @@ export function largeEntry({ random, holes }: Program, level: 1 | 2): bigint {
 export function editTables(p: Program): void {
   const { random } = p;
   if (p.mode !== MACHINE && p.fenceIsRefused) return;
+  if (p.privilegeIsModified) p.beforeAccess();
   const window = random.below(WINDOWS), superpage = random.below(SUPERPAGES);
   const gigapage = random.below(GIGAPAGES);
   const offset = BigInt(8 * random.below(512));
@@ -387,14 +388,16 @@ export function modifyPrivilege(p: Program): void {
   const bits = 0x2_0000n | BigInt(random.pick([0, 1, 1])) << 11n | BigInt(random.below(4)) << 18n;
   const set = p.constant(bits);
   p.code.csr("csrrs", 0, CSR.mstatus, set);
+  p.privilegeModified();
 }
 
 const COUNTERS: readonly number[] = [0xb00, 0xb02, 0xc00, 0xc02];
 
-/** How many instructions a sequence retires, by mcycle, minstret, cycle or instret. */
+/** How many instructions a sequence without traps retires, by mcycle, minstret, cycle or instret. */
 export function counted(p: Program, body: (p: Program) => void): void {
   const { random } = p;
   const counter = random.pick(COUNTERS);
+  p.withoutTraps = true;
   const start = p.scratch();
   p.code.csr("csrrs", start, counter, 0);
   p.code.csr("csrrw", 0, CSR.sscratch, start);

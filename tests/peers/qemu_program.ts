@@ -7,7 +7,7 @@
 
 import { Assembler, type Register } from "./qemu_assembler.ts";
 import { type Encoding, encodingOf } from "./qemu_encoding.ts";
-import { CODE, USER_CODE } from "./qemu_layout.ts";
+import { CODE, CSR, PAGE_BYTES, USER_CODE } from "./qemu_layout.ts";
 import type { Granularity } from "./qemu_protection.ts";
 import type { Random } from "./qemu_random.ts";
 
@@ -30,6 +30,8 @@ export class Program {
   readonly patches: [number, bigint][] = [];
   /** Whether WFI can only trap: user mode, or mstatus.TW, and nothing in the case changes that. */
   waitIsRefused = false;
+  /** Whether reserved encodings are left out. */
+  withoutTraps = false;
   /** Whether SFENCE.VMA traps in supervisor mode (mstatus.TVM): tables are not edited there. */
   fenceIsRefused = false;
   /**
@@ -37,10 +39,13 @@ export class Program {
    * the differences.
    */
   holes = false;
-  /** Whether and how entries of physical memory protection bound the arena. Then no access crosses a page. */
+  /** Whether and how entries of physical memory protection bound the arena. */
   protection: Granularity | undefined;
+  /** Where ranges of those entries begin and end. */
+  bounds: readonly number[] = [];
   /** Whether a part of the code may not be executed: no sequence may then rely on its second half. */
   fetchFaults = false;
+  #modified: "fresh" | "used" | undefined;
   #labels = 0;
   #shadows = 0;
 
@@ -148,6 +153,34 @@ export class Program {
     for (const [register, value] of this.known) {
       if (before.get(register) !== value) this.known.delete(register);
     }
+  }
+
+  /** Whether the peer would check a misaligned access at this offset of a page otherwise: see the differences. */
+  mustAlign(offset: number, size: number): boolean {
+    return this.protection !== undefined && (size === 8 || offset % PAGE_BYTES + size > PAGE_BYTES);
+  }
+
+  /** Notes that MPRV and MPP have just been set. */
+  privilegeModified(): void {
+    this.#modified = "fresh";
+  }
+
+  /**
+   * Before an access: ends MPRV unless it was set for this one, since a trap in between may have changed MPP (see the
+   * differences).
+   */
+  beforeAccess(): void {
+    if (this.#modified === "used" && this.mode === MACHINE) {
+      const modifyPrivilege = this.constant(0x2_0000n);
+      this.code.csr("csrrc", 0, CSR.mstatus, modifyPrivilege);
+      this.#modified = undefined;
+    }
+    if (this.#modified === "fresh") this.#modified = "used";
+  }
+
+  /** Whether MPRV is set, as far as the generator knows. */
+  get privilegeIsModified(): boolean {
+    return this.#modified !== undefined && this.mode === MACHINE;
   }
 
   /** The encoding of `name`. */

@@ -53,7 +53,11 @@ const MOST = ENTRIES - 2;
 interface Entry {
   readonly configuration: number;
   readonly address: bigint;
+  readonly bounds: readonly number[];
 }
+
+/** An entry that is off; its address may be the bottom of the next one. */
+const off = (address: bigint): Entry => ({ configuration: 0, address, bounds: [] });
 
 /** All of memory for every mode. */
 export const OPEN: Readonly<Partial<Record<CsrName, bigint>>> = {
@@ -61,18 +65,21 @@ export const OPEN: Readonly<Partial<Record<CsrName, bigint>>> = {
   pmpcfg2: configuration([0, 0, 0, 0, 0, 0, 0, POWER_OF_TWO | R | W | X]),
 };
 
-/** Random entries for a case. */
-export function initialProtection(
-  random: Random,
-  granularity: Granularity,
-): Partial<Record<CsrName, bigint>> {
-  return registers(entries(random, granularity));
+/** Random entries for a case, if it is to have some. */
+export function initialProtection(p: Program): Partial<Record<CsrName, bigint>> | undefined {
+  return p.protection === undefined ? undefined : newEntries(p, p.protection);
+}
+
+function newEntries(p: Program, granularity: Granularity): Partial<Record<CsrName, bigint>> {
+  const list = entries(p.random, granularity);
+  p.bounds = list.flatMap(({ bounds }) => bounds);
+  return registers(list);
 }
 
 /** Machine mode replaces all entries but the locked ones. */
 export function changeProtection(p: Program): void {
   if (p.mode !== MACHINE || p.protection === undefined) return;
-  const values = registers(entries(p.random, p.protection));
+  const values = newEntries(p, p.protection);
   for (const name of PROTECTION_CSRS) {
     const value = values[name];
     if (value === undefined) continue;
@@ -83,9 +90,34 @@ export function changeProtection(p: Program): void {
   p.executed("sfence.vma");
 }
 
+/** Some loads and stores at and around the place where an entry's range begins or ends. */
+export function accessAroundBound(p: Program): void {
+  const { random } = p;
+  const bounds = p.bounds.filter((bound) => bound > DATA && bound < DATA + DATA_PAGES * PAGE_BYTES);
+  if (bounds.length === 0) return;
+  const bound = random.pick(bounds);
+  const pointer = p.constant(BigInt(bound));
+  for (let count = random.between(2, 4); count > 0; count--) {
+    const size = random.pick([1, 4, 8]);
+    const offset = size * random.between(-2, 1);
+    if ((bound + offset) % PAGE_BYTES + size > PAGE_BYTES) continue;
+    if (random.oneIn(2)) {
+      const name = { 1: "sb", 4: "sw", 8: "sd" }[size] as string;
+      p.code.s(name, p.anyRegister(), pointer, offset);
+      p.executed(name);
+    } else {
+      const name = { 1: "lb", 4: "lw", 8: "ld" }[size] as string;
+      const rd = p.scratch(pointer);
+      p.code.i(name, rd, pointer, offset);
+      p.wrote(name, rd);
+    }
+  }
+}
+
 /** A load, store or AMO on the locked pages. */
 export function lockedAccess(p: Program): void {
   const { random } = p;
+  p.beforeAccess();
   const pointer = p.constant(BigInt(lockedPage(random) + 8 * random.below(512)));
   const name = random.pick(["lb", "lwu", "ld", "sb", "sd", "amo"]);
   const rd = p.destination();
@@ -115,7 +147,7 @@ function lockedPage(random: Random): number {
 
 /** The registers that hold these entries behind the locked ones. */
 function registers(list: readonly Entry[]): Partial<Record<CsrName, bigint>> {
-  const all = [...Array<Entry>(LOCKED_ENTRIES).fill({ configuration: 0, address: 0n }), ...list];
+  const all = [...Array<Entry>(LOCKED_ENTRIES).fill(off(0n)), ...list];
   const result: Partial<Record<CsrName, bigint>> = {
     pmpcfg0: configuration(all.slice(0, 8).map((entry) => entry.configuration)),
     pmpcfg2: configuration(all.slice(8).map((entry) => entry.configuration)),
@@ -129,14 +161,15 @@ function entries(random: Random, granularity: Granularity): Entry[] {
   const list: Entry[] = [{
     configuration: POWER_OF_TWO | R | X,
     address: powerOfTwo(SUPERVISOR_VECTOR, PAGE_BYTES),
+    bounds: [],
   }];
   const count = random.between(0, MOST);
   while (list.length < count) list.push(...ranged(random, granularity));
-  while (list.length <= MOST) list.push({ configuration: 0, address: random.bits64() >> 10n });
+  while (list.length <= MOST) list.push(off(random.bits64() >> 10n));
   const rest = random.oneIn(8) ? permissions(random, granularity, 0, Infinity) : R | W | X;
   return [
     ...list.slice(0, MOST + 1),
-    { configuration: POWER_OF_TWO | rest, address: ALL_OF_MEMORY },
+    { configuration: POWER_OF_TWO | rest, address: ALL_OF_MEMORY, bounds: [] },
   ];
 }
 
@@ -149,23 +182,27 @@ function ranged(random: Random, granularity: Granularity): Entry[] {
     [granularity === "words" ? 2 : 0, () => [{
       configuration: FOUR_BYTES | allowed(at, at + 4),
       address: word(at),
+      bounds: [at, at + 4],
     }]],
     [3, () => {
-      const size = granularity === "pages" ? PAGE_BYTES << random.below(4) : 8 << random.below(11);
+      const size = granularity === "pages"
+        ? PAGE_BYTES << random.below(4)
+        : 8 << random.pick([0, 1, 2, 3, random.below(11)]);
       const base = at - at % size;
       return [{
         configuration: POWER_OF_TWO | allowed(base, base + size),
         address: powerOfTwo(base, size),
+        bounds: [base, base + size],
       }];
     }],
     [3, () => {
       // Not always in order: then nothing matches.
       const [from, to] = random.oneIn(8)
         ? [somewhere(random, unit), at]
-        : [at, at + unit * random.between(1, granularity === "pages" ? 4 : 600)];
+        : [at, at + unit * random.between(1, granularity === "pages" ? 4 : random.pick([4, 600]))];
       return [
-        { configuration: 0, address: word(from) },
-        { configuration: TOP | allowed(from, to), address: word(to) },
+        off(word(from)),
+        { configuration: TOP | allowed(from, to), address: word(to), bounds: [from, to] },
       ];
     }],
   ])();
@@ -178,7 +215,10 @@ function somewhere(random: Random, unit: number): number {
     [1, [ARENA, ARENA_PAGES]],
     [1, [CODE, CODE_BYTES / PAGE_BYTES]],
   ]);
-  return base + unit * random.below(pages * PAGE_BYTES / unit);
+  // Accesses like edges of pages.
+  return unit < PAGE_BYTES && random.oneIn(2)
+    ? base + PAGE_BYTES * random.below(pages) + unit * random.between(-4, 4)
+    : base + unit * random.below(pages * PAGE_BYTES / unit);
 }
 
 /**

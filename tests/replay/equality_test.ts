@@ -40,7 +40,10 @@ async function assertReplaysEqual(recording: Recording, random: Seeded): Promise
       parts.push(bytes);
     },
   });
-  assertEquals(new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer()), recording.console);
+  assertEquals(
+    new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer()),
+    recording.console,
+  );
   assertEquals(summary.end, recording.end);
   assertEquals(summary.ending.kind, "clean");
   assertEquals(summary.epochs, recording.live.figures.epoch);

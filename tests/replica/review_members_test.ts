@@ -1,11 +1,13 @@
 /** Members of a live machine: who stays one, who becomes one, and what happens at the edges. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { HostClock } from "../../lib/epoch/host.ts";
-import type { EpochRecord } from "../../lib/epoch/record.ts";
+import type { EpochRecord, LogRecord, ReturnRecord } from "../../lib/epoch/record.ts";
 import { hostLoop } from "../../lib/host/event_loop.ts";
 import { pause } from "../../lib/host/pause.ts";
+import { ReturnEncoder } from "../../lib/log/record_encoder.ts";
 import { Attachment } from "../../lib/replica/attachment.ts";
 import { Roster } from "../../lib/replica/roster.ts";
+import { durablyWritten, recordWith, writeBegun, writeFailed } from "../../lib/replica/rules.ts";
 import type { ByteStream } from "../../lib/replica/transport.ts";
 import { Cable } from "./stage/cable.ts";
 import { Stage } from "./stage/stage.ts";
@@ -89,6 +91,16 @@ Deno.test("an adding that cannot be written does not keep a lost member in the r
   assert(added >= 0);
 });
 
+Deno.test("the log's bytes are counted also when their readers have gone", async () => {
+  await using stage = new Stage();
+  const cable = new Cable();
+  const primary = await stage.primary({ cables: [cable], boot: BOOT });
+  const backup = stage.backup(cable);
+  await primary.ended;
+  await backup.outcome;
+  assertEquals(primary.live.figures.logBytes, cable.log.sentBytes);
+});
+
 Deno.test("a hand-over is refused while nobody can take over", async () => {
   await using stage = new Stage();
   const primary = await stage.primary({ boot: BOOT });
@@ -135,6 +147,39 @@ class Ticks implements HostClock {
   }
 }
 
+/** A two-way stream whose writes are up to `write`, and which answers what it is told. */
+function lineThat(write: () => Promise<void>) {
+  const encoder = new ReturnEncoder("01".repeat(16));
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+  const stream: ByteStream = {
+    name: "a line",
+    kind: "unix",
+    direction: "two-way",
+    readable: new ReadableStream({ start: (given) => void (controller = given) }),
+    writable: new WritableStream({ write }),
+    endAtPresentEnd() {},
+    close: () => Promise.resolve(),
+  };
+  return {
+    stream,
+    answers: (record: ReturnRecord) => controller.enqueue(encoder.encode(record)),
+  };
+}
+
+function rosterOn(clock: HostClock): Roster {
+  const events = { commitAdvanced() {}, note() {} };
+  return new Roster(clock, hostLoop, events, undefined, { silenceTicks: 1000, retryTicks: 100 });
+}
+
+/** Stands for header and snapshot, which matter to nobody here. */
+function snapshotAtPowerOn(): Iterator<LogRecord> {
+  return [{ kind: "note" as const, text: "a snapshot" }].values();
+}
+
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await hostLoop.turn();
+}
+
 function epochOf(epoch: number, bytes: number): EpochRecord {
   return {
     kind: "epoch",
@@ -153,30 +198,67 @@ function epochOf(epoch: number, bytes: number): EpochRecord {
   };
 }
 
+Deno.test("a member is removed for one output that it holds up, and not for many that it lets go", async () => {
+  for (const acknowledges of [true, false]) {
+    const clock = new Ticks();
+    const { stream, answers } = lineThat(() => Promise.resolve());
+    const roster = rosterOn(clock);
+    const id = "01".repeat(16);
+    roster.attach(id, new Attachment(id, stream, snapshotAtPowerOn(), 1, roster));
+    await turns();
+    answers({ kind: "acknowledge", record: 0 });
+    answers({ kind: "joined", epoch: 1, sharedDisk: false });
+    await turns();
+    assertEquals(roster.protection, "protected");
+    for (let epoch = 1; epoch <= 20; epoch++) {
+      roster.send(epochOf(epoch, 16));
+      await turns();
+      // The output of this epoch waits while somebody looks, and goes a moment later.
+      clock.now += 400;
+      roster.watch(acknowledges ? epoch : 1);
+      if (acknowledges) answers({ kind: "acknowledge", record: epoch });
+      await turns();
+    }
+    assertEquals(roster.attachments.length, acknowledges ? 1 : 0);
+  }
+});
+
+Deno.test("a member that stops acknowledging is removed also while no output waits", async () => {
+  const clock = new Ticks();
+  const { stream, answers } = lineThat(() => Promise.resolve());
+  const roster = rosterOn(clock);
+  const id = "01".repeat(16);
+  roster.attach(id, new Attachment(id, stream, snapshotAtPowerOn(), 1, roster));
+  await turns();
+  answers({ kind: "joined", epoch: 1, sharedDisk: false });
+  await turns();
+  for (let epoch = 2; epoch <= 20; epoch++) {
+    roster.send(epochOf(epoch, 16));
+    await turns();
+    clock.now += 400;
+    roster.watch(undefined);
+  }
+  assertEquals(roster.attachments.length, 0);
+});
+
+Deno.test("a record write that is tried again and again does not fill memory", () => {
+  const durable = { run: "ab".repeat(16), term: 1, members: [] };
+  const next = recordWith(durable, { id: "cd".repeat(16) });
+  let knowledge = durablyWritten(durable);
+  for (let attempt = 0; attempt < 100; attempt++) {
+    knowledge = writeFailed(writeBegun(knowledge, recordWith(durable, { id: "cd".repeat(16) })));
+  }
+  assertEquals(knowledge.unsure, [next]);
+});
+
 for (const moving of [true, false]) {
   Deno.test(`a joining reader with a full queue that ${moving ? "drains slowly is waited for" : "stands still is removed"}`, async () => {
     const clock = new Ticks();
     const taken: (() => void)[] = [];
-    const stream: ByteStream = {
-      name: "a slow line",
-      kind: "unix",
-      direction: "two-way",
-      readable: new ReadableStream(),
-      writable: new WritableStream({ write: () => new Promise((resolve) => taken.push(resolve)) }),
-      endAtPresentEnd() {},
-      close: () => Promise.resolve(),
-    };
-    const roster = new Roster(
-      clock,
-      hostLoop,
-      { commitAdvanced() {}, note() {} },
-      undefined,
-      { silenceTicks: 1000, retryTicks: 100 },
-    );
-    roster.attach(
-      "00",
-      new Attachment("00".repeat(16), stream, [].values(), 0, roster),
-    );
+    const { stream } = lineThat(() => new Promise((resolve) => taken.push(resolve)));
+    const roster = rosterOn(clock);
+    const id = "02".repeat(16);
+    roster.attach(id, new Attachment(id, stream, snapshotAtPowerOn(), 0, roster));
     for (let epoch = 1; epoch <= 48; epoch++) roster.send(epochOf(epoch, 256 << 10));
     for (let look = 0; look < 20; look++) {
       if (moving) taken.shift()?.();

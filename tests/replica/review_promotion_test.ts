@@ -40,8 +40,12 @@ Deno.test("a time in which the backup itself was stopped is no silence of its pr
   const primary = await stage.primary({ cables: [cable], boot: "transfers=60 pace=4" });
   const backup = stage.backup(cable, { disk: copy, onStall: "promote" });
   await receipts(stage, 5);
-  // Everybody on this thread stands still, as after a SIGSTOP or while a laptop sleeps.
+  // Everybody on this thread stands still, as after a SIGSTOP or while a laptop sleeps; what has come
+  // meanwhile is read a little later.
+  cable.log.hold();
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+  await pause(50);
+  cable.log.release();
   assertEquals((await primary.ended).reason, "power-off");
   assertEquals((await backup.outcome).kind, "ended", backup.notes.join("; "));
   assertEquals(Deno.readFileSync(copy), Deno.readFileSync(stage.disk));
@@ -60,6 +64,18 @@ Deno.test("a copy whose record names backups of another run is not written to", 
   await assertRejects(() => backup.outcome, Error, "belongs to run abab");
   assertEquals((await primary.ended).reason, "power-off");
   assertEquals(Deno.readFileSync(copy), before);
+});
+
+Deno.test("a disk with its primary's record and without its lock is refused while the primary lives", async () => {
+  await using stage = new Stage();
+  const cable = new Cable();
+  const copy = stage.copyDisk();
+  const primary = await stage.primary({ cables: [cable], boot: "transfers=100 pace=4" });
+  Deno.copyFileSync(membershipPath(stage.disk), membershipPath(copy));
+  const backup = stage.backup(cable, { disk: copy });
+  await assertRejects(() => backup.outcome, Error, "Nobody holds the lock");
+  primary.live.stop("detach");
+  await primary.ended;
 });
 
 Deno.test("a backup that is called off leaves at once, however far behind it is", async () => {
