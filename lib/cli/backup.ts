@@ -68,6 +68,7 @@ class Follow {
   #copy: LogCopy | undefined;
   #header: HeaderRecord | undefined;
   #devices: OpenDevices | undefined;
+  #live: LiveMachine | undefined;
   #calledOff = false;
   #receivedBytes = 0;
 
@@ -96,6 +97,12 @@ class Follow {
 
   /** Follows, and goes live when promoted. Answers the exit code. */
   async toTheEnd(): Promise<number> {
+    // Held from here to the end: between following and being live no signal may be lost.
+    using _signals = onSignals({
+      interrupt: () => void setTimeout(() => this.#leave(), INTERRUPT_MILLISECONDS),
+      terminate: () => this.#leave(),
+      user: () => this.#backup.promoteNow(),
+    });
     const outcome = await this.#follow();
     switch (outcome.kind) {
       case "promoted":
@@ -116,15 +123,6 @@ class Follow {
   }
 
   async #follow(): Promise<BackupOutcome> {
-    const leave = () => {
-      this.#calledOff = true;
-      this.#backup.leave();
-    };
-    using _signals = onSignals({
-      interrupt: () => void setTimeout(leave, INTERRUPT_MILLISECONDS),
-      terminate: leave,
-      user: () => this.#backup.promoteNow(),
-    });
     const meter = new StatusMeter(this.reporter, () => this.#counters());
     try {
       return await this.#backup.follow();
@@ -132,6 +130,12 @@ class Follow {
       meter.stop();
       this.reporter.close();
     }
+  }
+
+  #leave(): void {
+    this.#calledOff = true;
+    this.#backup.leave();
+    this.#live?.stop("detach");
   }
 
   #ended(end: EndRecord): number {
@@ -147,6 +151,8 @@ class Follow {
     const { takeover } = outcome;
     const { live, home, run } = await promote(outcome, this.#devices!.backs, this.#host);
     const { term } = takeover;
+    this.#live = live;
+    if (this.#calledOff) live.stop("detach");
     live.onFirstOutput(() => this.reporter.tell({ kind: "first-output" }));
     this.reporter.tell({
       kind: "promoted",

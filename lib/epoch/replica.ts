@@ -6,7 +6,7 @@ import { DeliveryError } from "../board/errors.ts";
 import { endEpoch } from "./boundary.ts";
 import { DivergenceError } from "./divergence.ts";
 import { ReadsExhaustedError, RecordedEnvironment } from "./recorded_environment.ts";
-import type { EpochRecord } from "./record.ts";
+import type { EndRecord, EpochRecord } from "./record.ts";
 
 /** What a replica tells while it replays. */
 export interface ReplicaEvents {
@@ -89,6 +89,24 @@ export class Replica {
   execute(record: EpochRecord): void {
     this.begin(record);
     while (!this.advance(record.steps));
+  }
+
+  /**
+   * Compares the end of the log with how the machine stands.
+   *
+   * @throws DivergenceError When they do not agree on power-off or its exit code.
+   */
+  conclude({ reason, exitCode }: EndRecord): void {
+    const { power } = this.machine;
+    const here = power.kind === "off" ? power.exitCode : undefined;
+    const logged = reason === "power-off" ? exitCode ?? 0 : undefined;
+    if (here === logged) return;
+    const text = (code: number | undefined) =>
+      code === undefined ? "is not powered off" : `is powered off with exit code ${code}`;
+    this.#diverged(
+      this.#epoch,
+      `the machine ${text(here)}, by the end of the log it ${text(logged)}`,
+    );
   }
 
   /** The operations whose fate only the log, or a promotion, can tell. */

@@ -84,6 +84,7 @@ export class Follower {
       case "epoch":
         return await this.#execute(item);
       case "end":
+        this.#replica?.conclude(record);
         this.#end = record;
         return;
       case "note":

@@ -83,6 +83,7 @@ class Player {
       case "epoch":
         return await this.#execute(record);
       case "end":
+        this.#replica?.conclude(record);
         this.#end = record;
         return;
       case "note":

@@ -153,9 +153,10 @@ export class Site implements AsyncDisposable {
       .filter((name) => name !== "bin" && name !== "parts").sort();
   }
 
-  /** What everybody has told so far, for a test that fails. */
+  /** What everybody has told so far, the guest lastly, for a test that fails. */
   story(): string {
-    return [...this.#parts.values()].map((part) => part.story()).join("\n");
+    const parts = [...this.#parts.values()].map((part) => part.story());
+    return [...parts, "console", ...this.consoleText().split("\n").slice(-8)].join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -96,7 +96,6 @@ const setAnew: Readonly<Record<string, string>> = {
   "devices.clock.rate": "the epoch's time base comes from the record before it",
   "devices.clock.start": "the epoch starts at the present step",
   "devices.timer.pending": "the comparator is evaluated at the end of every epoch",
-  "hart.fields.interruptLines": "the devices drive their lines when the machine is restored",
 };
 
 /** Every single value of a machine's state, by its path. */

@@ -15,26 +15,27 @@ export class SteppingClock implements HostClock {
   #steps: number;
   #ticksPerStep: number;
 
-  /** @param machine Undefined for a clock that only goes when it is advanced. */
+  /** @param epochTicks When the time of day is counted from, on the monotonic clock. */
   constructor(
-    private readonly machine: Stepping | undefined,
+    private readonly machine: Stepping,
     ticks = 1_000_000,
     ticksPerStep = USUAL_TICKS_PER_STEP,
+    private readonly epochTicks = 0,
   ) {
     this.#ticks = ticks;
-    this.#steps = machine?.steps ?? 0;
+    this.#steps = machine.steps;
     this.#ticksPerStep = ticksPerStep;
   }
 
   monotonicTicks(): number {
-    const steps = this.machine?.steps ?? 0;
+    const steps = this.machine.steps;
     this.#ticks += (steps - this.#steps) * this.#ticksPerStep;
     this.#steps = steps;
     return Math.floor(this.#ticks);
   }
 
   realtimeNanoseconds(): bigint {
-    return 1_700_000_000_000_000_000n + BigInt(this.monotonicTicks()) * 100n;
+    return 1_700_000_000_000_000_000n + BigInt(this.monotonicTicks() - this.epochTicks) * 100n;
   }
 
   /** Lets `ticks` pass in which the machine does nothing. */

@@ -287,7 +287,7 @@ function protectedOperations(turn: number): Operations {
     [3, (p) => access(p, isTranslated(p))],
     [2, modified((p) => amo(p, p.translated))],
     [1, modified((p) => reservation(p, p.translated))],
-    [2, modified(accessAroundBound)],
+    [2, (p) => accessAroundBound(p, modifyPrivilege)],
     [1, lockedAccess],
     [1, changeProtection],
     [1, goSomewhere],

@@ -188,22 +188,23 @@ export const DIFFERENCES: readonly Difference[] = [
     what: "a change of pmpaddr: there it counts when the configuration is written",
     kind: "defect of QEMU 7.2",
     sentence:
-      "Priv. 3.7.2: software must synchronise by SFENCE.VMA after the PMP CSRs are written, not by a further write",
+      "Priv. 3.7.2: this is accomplished by executing an SFENCE.VMA instruction with rs1=x0 and rs2=x0, after the PMP " +
+      "CSRs are written",
     handled: "the configuration is written after the addresses",
   },
   {
     what: "an entry with the range from 0 to 0: there it matches everything",
     kind: "defect of QEMU 7.2",
     sentence:
-      "Priv. 3.7.1: if pmpaddr[i-1] is not below pmpaddr[i], PMP entry i matches no addresses",
+      "Priv. 3.7.1: if pmpaddr[i-1] >= pmpaddr[i] and pmpcfg[i].A=TOR, then PMP entry i matches no addresses",
     handled: "no such range",
   },
   {
     what: "MRET to a less privileged mode while all entries are off: there an illegal instruction",
     kind: "defect of QEMU 7.2",
     sentence:
-      "Priv. 3.7.1: if no PMP entry matches an S-mode or U-mode access, but at least one PMP entry is implemented, the " +
-      "access fails",
+      "Priv. 3.7.1: if at least one PMP entry is implemented, but all PMP entries' A fields are set to OFF, then all " +
+      "S-mode and U-mode memory accesses will fail",
     handled: "an entry is locked",
   },
   {
@@ -226,7 +227,8 @@ export const DIFFERENCES: readonly Difference[] = [
     what: "access that has an entry's range strictly inside: there the entry is not seen",
     kind: "defect of QEMU 7.2",
     sentence:
-      "Priv. 3.7.1: the matching PMP entry must match all bytes of an access, or the access fails",
+      "Priv. 3.7.1: the lowest-numbered PMP entry that matches any byte of an access determines whether that access " +
+      "succeeds or fails; it must match all bytes of an access, or the access fails",
     handled: "cases with entries have no misaligned accesses of doublewords",
   },
   {

@@ -211,14 +211,16 @@ export function reservation(p: Program, translated: boolean): void {
     return p.known.has(rd) ? 0 : rd;
   };
   if (!random.oneIn(8)) atomic(p, `lr.${suffix}`, aside(), register, 0);
+  // With MPRV the LR may have trapped, and nothing but the SC that then fails may follow.
+  const further = p.privilegeIsModified ? 0 : 1;
   random.weighted<() => void>([
     [5, () => {}],
     [2, () => compute(p)],
-    [2, () => storeBeside(p, register, target)],
+    [2 * further, () => storeBeside(p, register, target)],
     [1, () => p.code.fixed("ecall")],
     [1, () => p.code.half(0)],
     [1, () => atomic(p, `sc.${suffix}`, aside(), register, p.anyRegister())],
-    [1, () => {
+    [further, () => {
       const other = p.scratch(register);
       p.set(other, BigInt.asUintN(64, target ^ BigInt(random.pick([size, 8, 16, 64, 4096]))));
       if (random.oneIn(2)) atomic(p, `lr.${suffix}`, aside(), other, 0);

@@ -283,7 +283,7 @@ export function largeEntry({ random, holes }: Program, level: 1 | 2): bigint {
 export function editTables(p: Program): void {
   const { random } = p;
   if (p.mode !== MACHINE && p.fenceIsRefused) return;
-  if (p.privilegeIsModified) p.beforeAccess();
+  p.beforeAccess();
   const window = random.below(WINDOWS), superpage = random.below(SUPERPAGES);
   const gigapage = random.below(GIGAPAGES);
   const offset = BigInt(8 * random.below(512));

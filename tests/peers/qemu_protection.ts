@@ -90,17 +90,22 @@ export function changeProtection(p: Program): void {
   p.executed("sfence.vma");
 }
 
-/** Some loads and stores at and around the place where an entry's range begins or ends. */
-export function accessAroundBound(p: Program): void {
+/**
+ * Some loads and stores at and around the place where an entry's range begins or ends; `before` is done before each, which
+ * may trap.
+ */
+export function accessAroundBound(p: Program, before: (p: Program) => void): void {
   const { random } = p;
   const bounds = p.bounds.filter((bound) => bound > DATA && bound < DATA + DATA_PAGES * PAGE_BYTES);
   if (bounds.length === 0) return;
   const bound = random.pick(bounds);
-  const pointer = p.constant(BigInt(bound));
   for (let count = random.between(2, 4); count > 0; count--) {
     const size = random.pick([1, 4, 8]);
     const offset = size * random.between(-2, 1);
     if ((bound + offset) % PAGE_BYTES + size > PAGE_BYTES) continue;
+    before(p);
+    p.beforeAccess();
+    const pointer = p.constant(BigInt(bound));
     if (random.oneIn(2)) {
       const name = { 1: "sb", 4: "sw", 8: "sd" }[size] as string;
       p.code.s(name, p.anyRegister(), pointer, offset);
