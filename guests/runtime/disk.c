@@ -22,7 +22,7 @@ static struct {
   struct virtio_scsi_command command;
   struct virtio_scsi_response response;
   volatile bool *done;
-  volatile bool free;
+  bool free;
 } slots[DISK_SLOTS];
 
 static uint64_t capacity;
@@ -37,14 +37,24 @@ static void on_interrupt(void *context) {
   }
 }
 
+/* Whoever waits for a slot takes any: the one it waits for might be its own. */
+static volatile bool slot_returned;
+
 static uint32_t take_slot(void) {
-  for (uint32_t slot = 0;; slot = (slot + 1) % DISK_SLOTS) {
-    if (slots[slot].free) {
+  for (;;) {
+    for (uint32_t slot = 0; slot < DISK_SLOTS; slot++) {
+      if (!slots[slot].free) continue;
       slots[slot].free = false;
       return slot;
     }
-    if (slot == DISK_SLOTS - 1) wait_until(&slots[0].free);
+    slot_returned = false;
+    wait_until(&slot_returned);
   }
+}
+
+static void return_slot(uint32_t slot) {
+  slots[slot].free = true;
+  slot_returned = true;
 }
 
 /* Appends a buffer to the chain of `slot`, cut at page boundaries as kernels with paging do. */
@@ -114,13 +124,13 @@ bool disk_finish(struct disk_request *request) {
     if (outcome.kind == SCSI_FAILED || ++request->attempts == MAXIMUM_ATTEMPTS) {
       print("[disk] %s: %s sector %u failed for good (sense %x/%02x/%02x)\n", outcome.reason, name,
             request->sector, outcome.key, outcome.code, outcome.qualifier);
-      slots[request->slot].free = true;
+      return_slot(request->slot);
       return false;
     }
     print("[disk] %s: retrying %s sector %u\n", outcome.reason, name, request->sector);
     send_request(request);
   }
-  slots[request->slot].free = true;
+  return_slot(request->slot);
   return true;
 }
 
@@ -147,7 +157,7 @@ static bool ask(const uint8_t *cdb, size_t cdb_bytes, void *answer, size_t answe
     good = outcome.kind == SCSI_GOOD;
     if (outcome.kind == SCSI_FAILED) break;
   }
-  slots[slot].free = true;
+  return_slot(slot);
   return good;
 }
 

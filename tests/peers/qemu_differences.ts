@@ -120,6 +120,13 @@ export const DIFFERENCES: readonly Difference[] = [
     handled: "sequences whose instructions are counted do not trap",
   },
   {
+    what: "supervisor's fetch from a user page that it has loaded from with SUM: there it may",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 12.3.1: irrespective of SUM, the supervisor may not execute code on pages with U=1",
+    handled: "SFENCE.VMA before a jump to a data page",
+  },
+  {
     what: "MRET or SRET to a less privileged mode: there MPRV stays set",
     kind: "defect of QEMU 7.2",
     sentence:

@@ -245,9 +245,10 @@ export function windowEntry({ random, holes }: Program): bigint {
     [1, ROOT],
     [holes ? 2 : 0, RAM_BASE + RAM_BYTES],
   ]);
-  // Stores to code and tables have generators of their own, with the fences that they need.
-  const writable = target >= DATA && target < RAM_BASE + RAM_BYTES;
-  return pageTableEntry(target, entryBits(random) & (writable ? -1n : ~PTE.W));
+  // Stores to code and tables have generators of their own, with the fences that they need; a jump into the case's own
+  // code could come back to itself for ever.
+  const isData = target >= DATA && target < RAM_BASE + RAM_BYTES;
+  return pageTableEntry(target, entryBits(random) & (isData ? -1n : ~(PTE.W | PTE.X)));
 }
 
 function entryBits(random: Random): bigint {
@@ -372,6 +373,7 @@ export function jumpAway(p: Program): void {
   }
   const page = target - target % BigInt(PAGE_BYTES);
   const register = p.constant(page + BigInt(offset + random.below(2)));
+  if (p.mode !== USER) p.code.r("sfence.vma", 0, 0, 0);
   const name = random.pick(["jalr", "c.jr", "c.jalr"]);
   const rd = name === "jalr" ? p.destination() : name === "c.jalr" ? 1 : 0;
   if (name === "jalr") p.code.i("jalr", rd, register, 0);
