@@ -51,6 +51,17 @@ function checkExtents(extents: readonly Extent[], ramBytes: number): void {
   });
 }
 
+function checkAddress(address: number, what: string, { ramBytes }: MachineConfiguration): void {
+  if (address >= GuestMemory.ramBase && address < GuestMemory.ramBase + ramBytes) return;
+  throw new ImageError(`Cannot load the guest: ${what} ${hexadecimal(address)} is outside RAM`);
+}
+
+function checkEntry(entry: number, configuration: MachineConfiguration): void {
+  checkAddress(entry, "its entry", configuration);
+  if (entry % 2 === 0) return;
+  throw new ImageError(`Cannot load the guest: its entry ${hexadecimal(entry)} is odd`);
+}
+
 /** Where a blob of so many bytes goes: at the top of RAM, clear of everything else if it can be. */
 function placeDeviceTree(bytes: number, ramBytes: number, others: readonly Extent[]): number {
   const top = Math.min(GuestMemory.ramBase + ramBytes, deviceTreeLimit) - bytes;
@@ -105,13 +116,15 @@ export class BootImage {
    * Puts an image together again from the pages of a snapshot.
    *
    * @param pages Page numbers from the start of RAM, and 4096 bytes each.
-   * @throws {ImageError} when a page is not of RAM or has another size
+   * @throws {ImageError} when a page or an address of `boot` is not of RAM, or a page has another size
    */
   static fromPages(
     pages: Iterable<readonly [page: number, data: Uint8Array]>,
     boot: BootState,
     configuration: MachineConfiguration,
   ): BootImage {
+    checkEntry(boot.entry, configuration);
+    checkAddress(boot.deviceTree, "its device tree", configuration);
     const found = new Map<number, Uint8Array>();
     for (const [page, data] of pages) {
       const inRam = Number.isSafeInteger(page) && page >= 0 &&
@@ -130,12 +143,7 @@ export class BootImage {
 
   static #elf(file: Uint8Array, configuration: MachineConfiguration): BootImage {
     const { entry, segments } = readElf(file);
-    const ramEnd = GuestMemory.ramBase + configuration.ramBytes;
-    if (entry < GuestMemory.ramBase || entry >= ramEnd) {
-      throw new ImageError(
-        `Cannot load the guest: its entry ${hexadecimal(entry)} is outside RAM`,
-      );
-    }
+    checkEntry(entry, configuration);
     const extents = segments.map(({ address, memoryBytes }, index) => ({
       start: address,
       end: address + memoryBytes,

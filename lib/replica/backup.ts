@@ -149,7 +149,7 @@ export class Backup {
   /**
    * Follows until the machine ends, or this backup is promoted, left behind, or refused.
    *
-   * @throws DivergenceError | LogError | StateError | BackupError When the replica, the stream or a disk is
+   * @throws DivergenceError | LogError | BackupError When the replica, the stream or a disk is
    *   not what it should be.
    */
   async follow(): Promise<BackupOutcome> {

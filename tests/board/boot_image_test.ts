@@ -117,9 +117,21 @@ Deno.test("damaged ELF files end in an image error or in an image within RAM", (
   );
 });
 
+Deno.test("an image that is entered outside RAM or at an odd address is refused", () => {
+  const segment = { address: base, data: new Uint8Array(5000).fill(3) };
+  const image = BootImage.load(elfFile(base, [segment]), configuration);
+  for (const entry of [base + 1, base - 2, base + configuration.ramBytes, 2 ** 53 - 1, 0]) {
+    assertThrows(() => BootImage.load(elfFile(entry, [segment]), configuration), ImageError);
+    const boot = { ...image.boot, entry };
+    assertThrows(() => BootImage.fromPages(image.pages(), boot, configuration), ImageError);
+  }
+  const boot = { ...image.boot, deviceTree: 0 };
+  assertThrows(() => BootImage.fromPages(image.pages(), boot, configuration), ImageError);
+});
+
 Deno.test("an image put together again from its pages fills RAM in the same way", () => {
   const image = BootImage.load(
-    elfFile(base + 0xfff, [{ address: base + 0xfff, data: new Uint8Array(5000).fill(3) }]),
+    elfFile(base + 0x1000, [{ address: base + 0xfff, data: new Uint8Array(5000).fill(3) }]),
     configuration,
   );
   const pages = image.pages();

@@ -82,6 +82,8 @@ function configurationOperand(random: Random): bigint {
 const RESERVED_CONFIGURATION =
   "Defect of QEMU 7.2, see the differences: reserved values are kept; a locked entry stays until reset";
 const EVEN_ADDRESS = "Defect of QEMU 7.2, see the differences: the lowest bit is kept";
+const VECTOR_ALIGNMENT =
+  "Priv. 3.1.7: with vectored mode an additional alignment constraint may be imposed on BASE";
 const COUNTERS_NOT_COMPARED =
   "Priv. 3.1.10: mcycle counts clock cycles, minstret is affected by what else retires, mtime by real time";
 const HPM_NOT_COMPARED =
@@ -105,7 +107,13 @@ export const CSR_RULES: readonly CsrRule[] = [
     because: WARL_STATUS,
   },
   { csr: CSR.sie, name: "sie", operand: bits(MIE.supervisor), because: OPTIONAL_INTERRUPTS },
-  { csr: CSR.stvec, name: "stvec", operand: vectorOperand, restore: true },
+  {
+    csr: CSR.stvec,
+    name: "stvec",
+    operand: vectorOperand,
+    restore: true,
+    because: VECTOR_ALIGNMENT,
+  },
   { csr: CSR.scounteren, name: "scounteren", operand: bits(7n), because: HPM_NOT_COMPARED },
   { csr: CSR.sscratch, name: "sscratch" },
   { csr: CSR.sepc, name: "sepc", operand: bits(~1n), because: EVEN_ADDRESS },
@@ -136,7 +144,13 @@ export const CSR_RULES: readonly CsrRule[] = [
     because: OPTIONAL_INTERRUPTS,
   },
   { csr: CSR.mie, name: "mie", operand: bits(MIE.all), because: OPTIONAL_INTERRUPTS },
-  { csr: CSR.mtvec, name: "mtvec", operand: vectorOperand, restore: true },
+  {
+    csr: CSR.mtvec,
+    name: "mtvec",
+    operand: vectorOperand,
+    restore: true,
+    because: VECTOR_ALIGNMENT,
+  },
   { csr: CSR.mcounteren, name: "mcounteren", operand: bits(7n), because: HPM_NOT_COMPARED },
   { csr: CSR.menvcfg, name: "menvcfg", operand: bits(1n), because: OTHER_ENVIRONMENT },
   { csr: CSR.senvcfg, name: "senvcfg", operand: bits(1n), because: OTHER_ENVIRONMENT },

@@ -5,11 +5,13 @@
  * `LOCKSTEP_QEMU_CASES`, `LOCKSTEP_QEMU_SEED` and `LOCKSTEP_QEMU_FIRST` choose another sample: a long campaign, or one case.
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { compressed } from "../../lib/isa/compressed.ts";
 import { instructions } from "../../lib/isa/decoder.ts";
 import { type Case, generateCase, type Processor } from "./qemu_cases.ts";
 import { describeCase, differences } from "./qemu_comparison.ts";
+import { CSR_RULES } from "./qemu_csrs.ts";
+import { DIFFERENCES } from "./qemu_differences.ts";
 import { type HereOptions, runHere } from "./qemu_here.ts";
 import { buildImage, readResults, type Result, resultBytes } from "./qemu_image.ts";
 import { peerInstalled, runOnPeer } from "./qemu_peer.ts";
@@ -140,6 +142,17 @@ Deno.test({
     assert((reports[0] as string[]).length > 0, "The changed case was not noticed");
     assertEquals(reports.slice(1).flat(), []);
   },
+});
+
+Deno.test("nothing is left out of the comparison without the sentence that says why", () => {
+  for (const { what, sentence, handled } of DIFFERENCES) {
+    assertMatch(sentence, /^(Priv|Unpriv)\. \d/, what);
+    assert(handled.length > 0, what);
+  }
+  for (const { name, operand, compared, because } of CSR_RULES) {
+    const limited = operand !== undefined || compared !== undefined;
+    assert(!limited || because !== undefined, `${name} is limited without a reason`);
+  }
 });
 
 Deno.test("a report of a differing case says how to run it alone", () => {

@@ -9,7 +9,7 @@ import { LiveMachine, type LiveOptions } from "../../lib/replica/live.ts";
 import { DEFAULT_LIMITS } from "../../lib/replica/roster.ts";
 import type { ByteStream } from "../../lib/replica/transport.ts";
 import { Seeded } from "../epoch/seeded.ts";
-import { type Fate, SimulatedDevices } from "../epoch/simulated_devices.ts";
+import { ByteFile, type Fate, SimulatedDevices } from "../epoch/simulated_devices.ts";
 import { SimulatedLoop } from "../epoch/simulated_loop.ts";
 import { SteppingClock, USUAL_TICKS_PER_STEP } from "../epoch/stepping_clock.ts";
 import { fixture } from "../guests/fixture.ts";
@@ -39,6 +39,8 @@ export interface RecordingOptions {
   /** The recorded machine's caches are dropped after one epoch in so many. */
   readonly dropCachesOnceIn?: number;
   readonly ticksPerStep?: number;
+  /** Whether the log is kept; it is unless this says no. */
+  readonly keepLog?: boolean;
   /** Called between epochs. */
   readonly betweenEpochs?: (stage: RecordingStage) => void;
 }
@@ -55,6 +57,7 @@ export interface RecordingStage {
 /** What was recorded. */
 export interface Recording extends RecordingStage {
   readonly log: Uint8Array;
+  readonly logBytes: number;
   readonly end: EndRecord;
   readonly console: Uint8Array;
   readonly bills: Uint8Array;
@@ -62,7 +65,7 @@ export interface Recording extends RecordingStage {
 
 /** A byte stream into memory. */
 export class MemorySink {
-  readonly #chunks: Uint8Array[] = [];
+  readonly #file = new ByteFile();
   byteLength = 0;
 
   /** @param keep Whether the bytes are kept, not only counted. */
@@ -74,8 +77,8 @@ export class MemorySink {
     direction: "out",
     writable: new WritableStream({
       write: (bytes) => {
+        if (this.keep) this.#file.write(this.byteLength, bytes);
         this.byteLength += bytes.length;
-        if (this.keep) this.#chunks.push(bytes.slice());
       },
     }),
     endAtPresentEnd() {},
@@ -83,13 +86,7 @@ export class MemorySink {
   };
 
   get bytes(): Uint8Array {
-    const whole = new Uint8Array(this.byteLength);
-    let offset = 0;
-    for (const chunk of this.#chunks) {
-      whole.set(chunk, offset);
-      offset += chunk.length;
-    }
-    return whole;
+    return this.#file.bytes;
   }
 }
 
@@ -137,7 +134,7 @@ export async function recordMachine(
   const clock = new SteppingClock(machine, 1_000_000, options.ticksPerStep ?? USUAL_TICKS_PER_STEP);
   const loop = new SimulatedLoop(clock, 20);
   const devices = new SimulatedDevices(loop, random, options.disk, options.fate);
-  const sink = new MemorySink();
+  const sink = new MemorySink(options.keepLog);
   const losses = new Seeded(7);
   const live = new LiveMachine({
     ...usualLiveOptions,
@@ -159,7 +156,14 @@ export async function recordMachine(
   type(options.input ?? "", stage, random);
   const end = await loop.see(live.run());
   const { console, bills } = devices;
-  return { ...stage, log: sink.bytes, end, console: console.bytes, bills: bills.bytes };
+  return {
+    ...stage,
+    log: sink.bytes,
+    logBytes: sink.byteLength,
+    end,
+    console: console.bytes,
+    bills: bills.bytes,
+  };
 }
 
 function policyOf({ epochSteps, policy }: RecordingOptions, random: Seeded): EpochPolicy {
