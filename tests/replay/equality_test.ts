@@ -51,6 +51,15 @@ async function assertReplaysEqual(recording: Recording, random: Seeded): Promise
   assert(summary.digests > summary.epochs);
 }
 
+Deno.test("every built guest is among the cases", async () => {
+  const built = [];
+  for await (const { name } of Deno.readDir(new URL("../../fixtures/", import.meta.url))) {
+    if (name.endsWith(".elf")) built.push(name.slice(0, -4));
+  }
+  const tested = new Set(Object.values(guestCases).map(({ guest }) => guest));
+  assertEquals([...tested].toSorted(), built.toSorted());
+});
+
 for (const [name, which] of Object.entries(guestCases)) {
   for (const [length, optionsFor] of Object.entries(lengths)) {
     Deno.test(`${name} in epochs ${length} replays equal, whatever slices and chunks`, async () => {
