@@ -6,7 +6,7 @@ import { DeliveryError } from "../board/errors.ts";
 import { endEpoch } from "./boundary.ts";
 import { DivergenceError } from "./divergence.ts";
 import { ReadsExhaustedError, RecordedEnvironment } from "./recorded_environment.ts";
-import type { EndRecord, EpochRecord } from "./record.ts";
+import type { EndRecord, EpochRecord, SnapshotCommitRecord } from "./record.ts";
 
 /** What a replica tells while it replays. */
 export interface ReplicaEvents {
@@ -107,6 +107,16 @@ export class Replica {
       this.#epoch,
       `the machine ${text(here)}, by the end of the log it ${text(logged)}`,
     );
+  }
+
+  /**
+   * Compares this machine with a key snapshot that stands in its log at this point.
+   *
+   * @throws DivergenceError When the digest is another.
+   */
+  verify({ epoch, digest }: SnapshotCommitRecord): void {
+    if (this.machine.snapshotDigest() === digest) return;
+    this.#diverged(epoch, "the snapshot's digest is another");
   }
 
   /** The operations whose fate only the log, or a promotion, can tell. */

@@ -1,5 +1,4 @@
 /** A replica that follows a stream: restores its snapshot and executes its epochs as they come. */
-import { DivergenceError } from "../epoch/divergence.ts";
 import type { HostClock, HostLoop } from "../epoch/host.ts";
 import type { EndRecord, HeaderRecord } from "../epoch/record.ts";
 import type { Replica, ReplicaEvents } from "../epoch/replica.ts";
@@ -100,10 +99,8 @@ export class Follower {
     const { record } = item;
     if (this.#replica) {
       // A later key snapshot of the machine that we are: only its digest matters.
-      if (record.kind !== "snapshot-commit") return;
-      const { machine } = this.#replica;
-      if (machine.snapshotDigest() === record.digest) return;
-      throw new DivergenceError(record.epoch, machine.steps, "the snapshot's digest is another");
+      if (record.kind === "snapshot-commit") this.#replica.verify(record);
+      return;
     }
     const { header } = this.intake;
     if (!header || !this.#headerSeen) throw new Error("A snapshot came before its header");
