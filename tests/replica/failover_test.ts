@@ -336,6 +336,21 @@ Deno.test("a hand-over on purpose passes the machine on without a stall", async 
   assertStringIncludes(backup.notes.join("\n"), "hands over");
 });
 
+Deno.test("a guest that resets with writes outstanding takes its backup along, and a late one, too", async () => {
+  await using stage = new Stage();
+  const cables = [new Cable(), new Cable()] as const;
+  const primary = await stage.primary({ cables: [cables[0]], guest: "reset", boot: "" });
+  const early = stage.backup(cables[0]);
+  const late = stage.backup(cables[1]);
+  primary.live.attach(cables[1].primary);
+  assertEquals((await primary.ended).exitCode, 0);
+  for (const backup of [early, late]) {
+    const outcome = await backup.outcome;
+    assertEquals(outcome.kind === "ended" && outcome.end.exitCode, 0);
+  }
+  assertStringIncludes(stage.consoleText(), "6 of 6 writes from before the reset are on disk");
+});
+
 Deno.test("a repaired machine joins through a snapshot and survives the second failover", async () => {
   await using stage = new Stage();
   const first = new Cable();

@@ -41,8 +41,10 @@ export type Meddle = (
 
 /** What a primary on the stage is given beside its defaults. */
 export interface PrimaryOptions {
-  /** Boot arguments of the teller. */
+  /** Boot arguments of the guest. */
   readonly boot?: string;
+  /** A built guest instead of the teller. */
+  readonly guest?: string;
   readonly policy?: Partial<EpochPolicy>;
   readonly cables?: readonly Cable[];
   readonly meddle?: Meddle;
@@ -195,7 +197,10 @@ export class Stage implements AsyncDisposable {
       bills: true,
       bootArguments: options.boot ?? "transfers=20 pace=5",
     };
-    const image = BootImage.load(await Deno.readFile(TELLER), configuration);
+    const image = BootImage.load(
+      await Deno.readFile(fixture(options.guest ?? "teller")),
+      configuration,
+    );
     const machine = Machine.powerOn(configuration, image);
     const mortal = new Mortal();
     const devices = this.#devices(this.disk, 0);
@@ -360,4 +365,6 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-const TELLER = new URL("../../../fixtures/teller.elf", import.meta.url);
+function fixture(guest: string): URL {
+  return new URL(`../../../fixtures/${guest}.elf`, import.meta.url);
+}
