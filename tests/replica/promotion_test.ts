@@ -70,7 +70,8 @@ Deno.test("a disk with its primary's record and without its lock is refused whil
   await using stage = new Stage();
   const cable = new Cable();
   const copy = stage.copyDisk();
-  const primary = await stage.primary({ cables: [cable], boot: "transfers=100 pace=4" });
+  // The session must outlast the silence (300 ms) after which the backup is sure that its primary lives.
+  const primary = await stage.primary({ cables: [cable], boot: "transfers=100 pace=100" });
   Deno.copyFileSync(membershipPath(stage.disk), membershipPath(copy));
   const backup = stage.backup(cable, { disk: copy });
   await assertRejects(() => backup.outcome, Error, "Nobody holds the lock");
