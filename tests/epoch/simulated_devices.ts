@@ -1,6 +1,7 @@
 /** Devices of plain arrays in simulated time: operations end some time after their issue, in any order. */
 import type { CompletionStatus, OperationRequest } from "../../lib/board/operation.ts";
 import type { DeviceBacks, Performed } from "../../lib/epoch/host.ts";
+import { ByteFile } from "./byte_file.ts";
 import type { Seeded } from "./seeded.ts";
 import type { SimulatedLoop } from "./simulated_loop.ts";
 
@@ -8,27 +9,6 @@ const SECTOR_BYTES = 512;
 
 /** How an operation ends. */
 export type Fate = (request: OperationRequest, count: number) => CompletionStatus;
-
-/** Bytes that grow as they are written. */
-export class ByteFile {
-  #bytes = new Uint8Array(1024);
-  #length = 0;
-
-  write(offset: number, data: Uint8Array): void {
-    const end = offset + data.length;
-    if (end > this.#bytes.length) {
-      const larger = new Uint8Array(2 * end);
-      larger.set(this.#bytes);
-      this.#bytes = larger;
-    }
-    this.#bytes.set(data, offset);
-    this.#length = Math.max(this.#length, end);
-  }
-
-  get bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
-  }
-}
 
 /** One disk, a bill file, a console. */
 export class SimulatedDevices implements DeviceBacks {

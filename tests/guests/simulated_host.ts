@@ -6,6 +6,7 @@ import { BootImage } from "../../lib/board/boot_image.ts";
 import { Machine } from "../../lib/board/machine.ts";
 import type { Completion, Operation } from "../../lib/board/operation.ts";
 import { fixture } from "./fixture.ts";
+import { ByteFile } from "../epoch/byte_file.ts";
 
 const sectorBytes = 512;
 /** Ticks per 2^24 steps: 100 million steps a second. */
@@ -39,31 +40,6 @@ export interface Simulation {
   readonly console: Uint8Array;
   readonly bills: Uint8Array;
   readonly machine: Machine;
-}
-
-/** A file of bytes that grows. */
-class ByteFile {
-  #bytes = new Uint8Array(1024);
-  #length = 0;
-
-  write(offset: number, data: Uint8Array): void {
-    const end = offset + data.length;
-    if (end > this.#bytes.length) {
-      const larger = new Uint8Array(2 * end);
-      larger.set(this.#bytes);
-      this.#bytes = larger;
-    }
-    this.#bytes.set(data, offset);
-    this.#length = Math.max(this.#length, end);
-  }
-
-  get length(): number {
-    return this.#length;
-  }
-
-  get bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
-  }
 }
 
 /** Runs `guest` to its power-off. */

@@ -5,7 +5,7 @@ import { SystemClock } from "../../lib/host/clock.ts";
 import { hostLoop } from "../../lib/host/event_loop.ts";
 import { LiveMachine } from "../../lib/replica/live.ts";
 import { replay } from "../../lib/replica/replaying.ts";
-import { ByteFile } from "../epoch/simulated_devices.ts";
+import { ByteFile } from "../epoch/byte_file.ts";
 import { streamOf } from "./playing.ts";
 import { bootGuest, MemorySink, recordGuest, usualLiveOptions } from "./recording.ts";
 
