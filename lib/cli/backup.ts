@@ -56,8 +56,10 @@ const DEFAULT_SILENCE_MILLISECONDS = 2000;
 const INTERRUPT_MILLISECONDS = 1000;
 
 async function backup(given: Arguments): Promise<number> {
-  const reporter = reporterFor(given);
-  const stream = await openLogReader(parseStreamArgument(given.operand("STREAM")));
+  const argument = parseStreamArgument(given.operand("STREAM"));
+  // A pipe's other end is usually at the same terminal.
+  const reporter = reporterFor(given, argument.kind === "standard");
+  const stream = await openLogReader(argument);
   return await new Follow(given, reporter, stream).toTheEnd();
 }
 
@@ -170,7 +172,8 @@ class Follow {
       run: takeover.header.run,
       term,
       alone: false,
-      typed: this.stream.kind !== "standard",
+      typedAt: this.stream.kind === "standard" ? "terminal" as const : "standard-input" as const,
+      shown: this.#devices!.shown,
     };
     return await seeThrough(session, this.reporter, async () => {
       await using _doorway = await this.#doorway(live, home !== undefined);

@@ -37,6 +37,8 @@ export interface OpenDevices {
   readonly consoleBase: number;
   /** Byte of the bill file at which offset 0 stands. */
   readonly billBase: number;
+  /** Whether console output goes to a terminal. */
+  readonly shown: boolean;
 }
 
 /** How console output leaves when no file is named. */
@@ -89,11 +91,20 @@ export function openDevices(
     const bills = billPath === undefined ? undefined : keep(
       new BillFile(billPath, { base: billBase }),
     );
-    const { sink, base } = openConsole(given.value(consoleOption), channel, positions.consoleBase);
+    const path = given.value(consoleOption);
+    const { sink, base } = openConsole(path, channel, positions.consoleBase);
     keep(sink);
-    const shown = given.value(consoleOption) === undefined ? reporter.beside(sink) : sink;
-    const console = new ConsoleOutput(shown, positions.consolePerformed);
-    return { backs: new HostDevices(backs, bills, console), disks, consoleBase: base, billBase };
+    const console = new ConsoleOutput(
+      path === undefined ? reporter.beside(sink) : sink,
+      positions.consolePerformed,
+    );
+    return {
+      backs: new HostDevices(backs, bills, console),
+      disks,
+      consoleBase: base,
+      billBase,
+      shown: path === undefined && Deno[channel].isTerminal(),
+    };
   } catch (error) {
     for (const thing of opened) void thing.close();
     throw error;

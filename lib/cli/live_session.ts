@@ -1,15 +1,14 @@
 /** Sees one live machine through: console input, signals, status, and a clean end. */
 import type { Machine } from "../board/machine.ts";
 import type { EndRecord } from "../epoch/record.ts";
-import { ConsoleInput } from "../host/console_input.ts";
 import type { HostDevices } from "../host/devices.ts";
-import { pause } from "../host/pause.ts";
 import type { Home } from "../replica/home.ts";
 import type { LiveMachine } from "../replica/live.ts";
 import { guestExit } from "./exit_codes.ts";
 import type { Reporter } from "./reporter.ts";
 import { onSignals } from "./signals.ts";
 import { countersOf, StatusMeter } from "./status_meter.ts";
+import { type TypedAt, Typing } from "./typing.ts";
 
 /** A live machine and what hangs on it. */
 export interface LiveSession {
@@ -27,13 +26,11 @@ export interface LiveSession {
   readonly term: number;
   /** Whether nobody is meant to take over. */
   readonly alone: boolean;
-  /** Whether standard input is the guest's console. */
-  readonly typed: boolean;
+  /** Where the guest's console is typed at. */
+  readonly typedAt: TypedAt;
+  /** Whether console output goes to a terminal. */
+  readonly shown: boolean;
 }
-
-/** Bytes typed that wait for the guest before reading goes on. */
-const TYPED_AHEAD_BYTES = 4096;
-const TYPING_MILLISECONDS = 5;
 
 /**
  * Runs the machine to its end, and frees what it holds: devices first, the lock last.
@@ -53,8 +50,8 @@ export async function seeThrough(
     else reporter.note("Nobody could go on: not handed over");
   };
   const meter = new StatusMeter(reporter, () => countersOf(live, machine, alone));
-  const input = session.typed ? new ConsoleInput(Deno.stdin) : undefined;
-  if (input) void type(input, live);
+  const { typedAt, shown } = session;
+  const typing = new Typing({ live, reporter, typedAt, shown });
   const began = performance.now();
   reporter.tell({ kind: "live", run: session.run, term: session.term });
   try {
@@ -62,6 +59,7 @@ export async function seeThrough(
     const end = await run();
     meter.stop();
     reporter.close();
+    typing[Symbol.dispose]();
     const { guestTicks, logBytes } = live.figures;
     reporter.tell({
       kind: "ended",
@@ -74,7 +72,7 @@ export async function seeThrough(
   } finally {
     meter.stop();
     reporter.close();
-    input?.close();
+    typing[Symbol.dispose]();
     await backs.close();
     await home?.leave();
   }
@@ -89,15 +87,4 @@ export function exitCodeOf(end: EndRecord, reporter: Reporter): number {
   const { code, note } = guestExit(end.exitCode ?? 0);
   if (note !== undefined) reporter.note(note);
   return code;
-}
-
-async function type(input: ConsoleInput, live: LiveMachine): Promise<void> {
-  for (;;) {
-    await input.arrival();
-    const bytes = input.take();
-    if (bytes.length === 0) return;
-    live.type(bytes);
-    // The guest reads at its own pace; until then the typist's terminal or pipe holds the rest.
-    while (live.typedBytes > TYPED_AHEAD_BYTES) await pause(TYPING_MILLISECONDS);
-  }
 }

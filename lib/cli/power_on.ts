@@ -40,6 +40,8 @@ export interface PoweredOn {
   readonly home: Home | undefined;
   /** Run id, fresh. */
   readonly run: string;
+  /** Whether console output goes to a terminal. */
+  readonly shown: boolean;
 }
 
 /** What a command wants of the machine it boots. */
@@ -90,7 +92,7 @@ export async function powerOn(
         ? {}
         : { snapshotEverySteps: wishes.snapshotEverySteps }),
     });
-    return { live, machine, backs: devices.backs, home, run };
+    return { live, machine, backs: devices.backs, home, run, shown: devices.shown };
   } catch (error) {
     await devices?.backs.close();
     await home?.leave();

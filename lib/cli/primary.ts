@@ -32,7 +32,7 @@ async function primary(given: Arguments): Promise<number> {
   });
   const { live, home } = machine;
   if (!home) reporter.note("Without --disk or --arbiter nobody is promoted by default");
-  const session = { ...machine, term: 1, alone: false, typed: true };
+  const session = { ...machine, term: 1, alone: false, typedAt: "standard-input" as const };
   return await seeThrough(session, reporter, async () => {
     for (const stream of streams) await attach(stream, machine.live);
     await using _doorway = await Doorway.open(given, live, home !== undefined, reporter);
@@ -62,7 +62,7 @@ export const primaryCommand: Command = {
     "No output leaves before every backup that may be promoted has the log up to it. Without one " +
     "the machine goes on SOLO. The lock on the disk and the record beside it (IMG.lockstep) decide " +
     "who may go on. Streams and sockets carry the guest's memory: they are made with mode 0600.",
-    "Ctrl-C or SIGTERM ends the log cleanly, and backups leave with 0. SIGUSR1 hands over to a backup.",
+    "Ctrl-A X at a terminal, or SIGTERM, ends the log cleanly, and backups leave with 0. SIGUSR1 hands over to a backup.",
   ],
   options: [toOption, listenOption, outputOption, ...bootOptions],
   examples: [

@@ -28,7 +28,7 @@ async function record(given: Arguments): Promise<number> {
     channel: argument.kind === "standard" ? "stderr" : "stdout",
     snapshotEverySteps: given.value(snapshotOption),
   });
-  const session = { ...machine, term: 1, alone: true, typed: true };
+  const session = { ...machine, term: 1, alone: true, typedAt: "standard-input" as const };
   let lost: string | undefined;
   const code = await seeThrough(session, reporter, async () => {
     const stream = await openLogWriter(argument);

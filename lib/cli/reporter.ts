@@ -30,6 +30,8 @@ export class Reporter {
   #shown = false;
   #status: Status | undefined;
   #role: Status["role"] | undefined;
+  /** Whether people type at a console on this terminal: a status line would be in their way. */
+  #interactive = false;
   /** Whether the terminal's cursor stands at the start of a line, as far as our console output goes. */
   #atLineStart = true;
 
@@ -60,6 +62,18 @@ export class Reporter {
     this.tell({ kind: "note", text });
   };
 
+  /** Tells people at a terminal how to use it. */
+  readonly hint = (text: string): void => {
+    if (this.#form === "terminal") this.note(text);
+  };
+
+  /** From now on people type at a console on this terminal: there is no status line any more. */
+  leaveTerminalToConsole(): void {
+    this.#hide();
+    this.#status = undefined;
+    this.#interactive = true;
+  }
+
   /** Whether anybody wants figures often. */
   get statusMilliseconds(): number {
     return this.#form === "json" ? 100 : 250;
@@ -87,7 +101,7 @@ export class Reporter {
   }
 
   #showStatus(status: Status): void {
-    if (this.#form === "terminal") {
+    if (this.#form === "terminal" && !this.#interactive) {
       this.#hide();
       this.#status = status;
       this.#show();

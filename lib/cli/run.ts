@@ -8,7 +8,7 @@ import { reporterFor } from "./report_form.ts";
 async function run(given: Arguments): Promise<number> {
   const reporter = reporterFor(given);
   const machine = await powerOn(given, reporter, { channel: "stdout" });
-  const session = { ...machine, term: 1, alone: true, typed: true };
+  const session = { ...machine, term: 1, alone: true, typedAt: "standard-input" as const };
   return await seeThrough(session, reporter, () => machine.live.run());
 }
 
@@ -18,7 +18,8 @@ export const runCommand: Command = {
   operands: [{ name: "GUEST", help: "An ELF or raw image, or the name of a built guest" }],
   summary: "Run a guest without a log",
   details: [
-    "Standard input is the guest's console; Ctrl-C or SIGTERM stops the machine, with exit code 0.",
+    "Standard input is the guest's console. At a terminal every key is the guest's, also Ctrl-C; " +
+    "Ctrl-A X stops the machine, with exit code 0, as SIGTERM does, and Ctrl-A H helps.",
   ],
   options: bootOptions,
   examples: [

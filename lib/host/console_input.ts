@@ -1,8 +1,9 @@
 /**
- * What is typed at the console: read from standard input ahead of the machine, up to a bound, and taken
- * at epoch ends. A terminal is put into character mode meanwhile, and back again however the process ends.
+ * What is typed at the console: read ahead of the machine, up to a bound, and taken at epoch ends. A
+ * terminal has every key at once meanwhile, and is given back however the process ends.
  */
-import { enterCharacterMode, type Terminal } from "./character_mode.ts";
+import { holdTerminal, type Terminal, type TerminalHold } from "./character_mode.ts";
+import type { EscapeKeys } from "./escape_keys.ts";
 import { errorText } from "./fault.ts";
 
 /** Bytes read ahead; when they are not taken, reading stops and the typist's terminal holds the rest. */
@@ -14,6 +15,17 @@ export interface ByteInput {
   read(into: Uint8Array): Promise<number | null>;
 }
 
+/** How a console's input is read. */
+export interface ConsoleInputOptions {
+  /** Bytes read ahead. */
+  readonly capacityBytes?: number;
+  /**
+   * Given for a raw terminal: which keys are not the guest's. So that these always work, such a terminal
+   * is read also when the guest does not read, and what is typed beyond the bound is dropped.
+   */
+  readonly escape?: EscapeKeys;
+}
+
 /** Bytes typed, waiting for the next epoch end. */
 export class ConsoleInput {
   readonly #capacity: number;
@@ -22,14 +34,18 @@ export class ConsoleInput {
   #stopped = false;
   #taken = Promise.withResolvers<void>();
   #arrived = Promise.withResolvers<void>();
-  #restore: () => void = () => {};
+  readonly #escape: EscapeKeys | undefined;
+  #hold: TerminalHold | undefined;
   /** Why reading ended early, in words; undefined at a plain end of input. */
   failure: string | undefined;
 
-  /** Starts reading `input` at once; a terminal is put into character mode. */
-  constructor(input: ByteInput | (ByteInput & Terminal), capacityBytes: number = CAPACITY_BYTES) {
-    this.#capacity = capacityBytes;
-    if ("isTerminal" in input && input.isTerminal()) this.#restore = enterCharacterMode(input);
+  /** Starts reading `input` at once; a terminal is put into character mode, or with `escape` made raw. */
+  constructor(input: ByteInput | (ByteInput & Terminal), options: ConsoleInputOptions = {}) {
+    this.#capacity = options.capacityBytes ?? CAPACITY_BYTES;
+    this.#escape = options.escape;
+    if ("isTerminal" in input && input.isTerminal()) {
+      this.#hold = holdTerminal(input, this.#escape ? "raw" : "character");
+    }
     void this.#run(input);
   }
 
@@ -58,38 +74,50 @@ export class ConsoleInput {
     while (this.#buffer.length === 0 && !this.#ended) await this.#arrived.promise;
   }
 
+  /** Sets a terminal's mode once more, after the process was stopped and goes on. */
+  renew(): void {
+    this.#hold?.renew();
+  }
+
   /** Gives the terminal back. A read under way cannot be called off; its bytes are dropped. */
   close(): void {
     this.#stopped = true;
     this.#end();
     this.#taken.resolve();
-    this.#restore();
+    this.#hold?.release();
   }
 
   async #run(input: ByteInput): Promise<void> {
     const into = new Uint8Array(this.#capacity);
     while (!this.#stopped) {
       const room = this.#capacity - this.#buffer.length;
-      if (room === 0) {
+      if (room === 0 && !this.#escape) {
         await this.#taken.promise;
         continue;
       }
       let count: number | null = null;
       try {
-        count = await input.read(into.subarray(0, room));
+        count = await input.read(this.#escape ? into : into.subarray(0, room));
       } catch (error) {
         this.failure = errorText(error);
       }
       if (count === null) break;
       if (this.#stopped) break;
-      const grown = new Uint8Array(this.#buffer.length + count);
-      grown.set(this.#buffer);
-      grown.set(into.subarray(0, count), this.#buffer.length);
-      this.#buffer = grown;
-      this.#arrived.resolve();
-      this.#arrived = Promise.withResolvers();
+      const typed = into.subarray(0, count);
+      this.#keep(this.#escape?.filter(typed) ?? typed);
     }
     this.#end();
+  }
+
+  #keep(all: Uint8Array): void {
+    const typed = all.subarray(0, this.#capacity - this.#buffer.length);
+    if (typed.length === 0) return;
+    const grown = new Uint8Array(this.#buffer.length + typed.length);
+    grown.set(this.#buffer);
+    grown.set(typed, this.#buffer.length);
+    this.#buffer = grown;
+    this.#arrived.resolve();
+    this.#arrived = Promise.withResolvers();
   }
 
   #end(): void {

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Terminal } from "../../lib/host/character_mode.ts";
+import { EscapeKeys } from "../../lib/host/escape_keys.ts";
 import { type ByteInput, ConsoleInput } from "../../lib/host/console_input.ts";
 
 const text = (data: Uint8Array) => new TextDecoder().decode(data);
@@ -22,7 +23,7 @@ Deno.test("what is typed can be taken, in order and in parts, and the end is see
 
 Deno.test("typing ahead of the machine stops at the bound and goes on when some is taken", async () => {
   const keyboard = new Keyboard();
-  const input = new ConsoleInput(keyboard, 4);
+  const input = new ConsoleInput(keyboard, { capacityBytes: 4 });
   keyboard.type("abcdefghij");
   await keyboard.settle();
   assertEquals(input.available, 4);
@@ -43,6 +44,27 @@ Deno.test("a terminal is in character mode, Ctrl-C still a signal, until input i
   input.close();
   input.close();
   assertEquals(keyboard.modes, ["raw cbreak", "cooked"]);
+});
+
+Deno.test("a terminal with keys of ours is raw, and these work also when the guest does not read", async () => {
+  const keyboard = new Keyboard(true);
+  const called: string[] = [];
+  const escape = new EscapeKeys({
+    quit: () => called.push("quit"),
+    help: () => called.push("help"),
+  });
+  const input = new ConsoleInput(keyboard, { capacityBytes: 4, escape });
+  keyboard.type("abcdef\x01h");
+  await keyboard.settle();
+  keyboard.type("\x01x");
+  await keyboard.settle();
+  assertEquals(called, ["help", "quit"]);
+  assertEquals(text(input.take()), "abcd");
+  keyboard.type("gh");
+  await keyboard.settle();
+  assertEquals(text(input.take()), "gh");
+  input.close();
+  assertEquals(keyboard.modes, ["raw", "cooked"]);
 });
 
 Deno.test("a pipe is never put into character mode", () => {
