@@ -125,8 +125,16 @@ function soc(): TreeNode {
   ]);
 }
 
+/** Where the initrd stands in guest memory. */
+export interface InitrdRange {
+  /** Address of the first byte. */
+  readonly start: number;
+  /** Address behind the last one. */
+  readonly end: number;
+}
+
 /** The device tree blob of a machine. */
-export function boardTree(configuration: MachineConfiguration): Uint8Array {
+export function boardTree(configuration: MachineConfiguration, initrd?: InitrdRange): Uint8Array {
   const { bootArguments, ramBytes } = configuration;
   const finisher = (name: string, value: number) =>
     node(name, {
@@ -143,6 +151,10 @@ export function boardTree(configuration: MachineConfiguration): Uint8Array {
   }, [
     node("chosen", {
       ...(bootArguments === undefined ? {} : { bootargs: bootArguments }),
+      ...(initrd === undefined ? {} : {
+        "linux,initrd-start": [0, initrd.start],
+        "linux,initrd-end": [0, initrd.end],
+      }),
       "stdout-path": `/soc/${unit("serial", regions.uart.base)}`,
     }),
     finisher("poweroff", 0x5555),

@@ -5,8 +5,10 @@
 import { GuestMemory } from "../cpu/memory.ts";
 import { boardTree } from "./board_tree.ts";
 import type { MachineConfiguration } from "./configuration.ts";
-import { isElf, readElf, type Segment } from "./elf.ts";
+import { type Executable, isElf, readElf, type Segment } from "./elf.ts";
 import { ImageError } from "./errors.ts";
+import { firmwareInformation } from "./firmware_information.ts";
+import { foreignKernel, readKernelImage } from "./kernel_image.ts";
 import type { BootState } from "./machine_state.ts";
 
 export type { Segment } from "./elf.ts";
@@ -16,6 +18,12 @@ const pageBytes = 4096;
 /** The device tree stands below 3 GiB, like QEMU's, at a multiple of 2 MiB where there is room. */
 const deviceTreeLimit = 0xc000_0000;
 const deviceTreeAlignment = 2 ** 21;
+
+/**
+ * Bytes from the start of the device tree that nothing else is placed in: firmware such as OpenSBI adds
+ * nodes to it where it stands, and behind these stands what a dynamic firmware must know.
+ */
+const deviceTreeRoomBytes = 0x1_0000;
 
 interface Extent {
   readonly start: number;
@@ -76,6 +84,77 @@ function placeDeviceTree(bytes: number, ramBytes: number, others: readonly Exten
   );
 }
 
+function extentsOf(segments: Executable["segments"], what: string): readonly Extent[] {
+  return segments.map(({ address, memoryBytes }, index) => ({
+    start: address,
+    end: address + memoryBytes,
+    what: `${what} ${index}`,
+  }));
+}
+
+/** What firmware loads, and where it is entered. */
+interface Firmware {
+  readonly entry: number;
+  readonly segments: readonly Segment[];
+  readonly extents: readonly Extent[];
+}
+
+function readFirmware(file: Uint8Array): Firmware {
+  if (isElf(file)) {
+    const { entry, segments } = readElf(file);
+    return { entry, segments, extents: extentsOf(segments, "firmware segment") };
+  }
+  if (file.length === 0) throw new ImageError("Cannot load the firmware: the file is empty");
+  const start = GuestMemory.ramBase;
+  const extents = [{ start, end: start + file.length, what: "the firmware" }];
+  return { entry: start, segments: [{ address: start, data: file }], extents };
+}
+
+/** The files that a kernel is booted from. */
+export interface KernelFiles {
+  /** A kernel image. */
+  readonly kernel: Uint8Array;
+  /** Its initial RAM disk. */
+  readonly initrd?: Uint8Array | undefined;
+  /** Firmware that runs before it in M-mode: an ELF executable, or raw at the start of RAM. */
+  readonly firmware?: Uint8Array | undefined;
+}
+
+/** Where the parts of a kernel's boot go; ascending, the device tree last. */
+function kernelExtents(
+  files: KernelFiles,
+  firmware: readonly Extent[],
+  kernel: Extent,
+  ramBytes: number,
+): { readonly initrd: Extent | undefined; readonly deviceTree: number } {
+  const initrdBytes = files.initrd?.length ?? 0;
+  const pages = (bytes: number) => Math.ceil(bytes / pageBytes) * pageBytes;
+  const occupied = Math.max(kernel.end, ...firmware.map(({ end }) => end));
+  const needed = pages(occupied) - GuestMemory.ramBase + pages(initrdBytes) + deviceTreeRoomBytes;
+  if (needed > ramBytes) {
+    throw new ImageError(
+      `Cannot load the kernel: with its initrd and device tree it needs ${
+        Math.ceil(needed / 2 ** 20)
+      } MiB of RAM, and the machine has ${Math.floor(ramBytes / 2 ** 20)}`,
+    );
+  }
+  const top = Math.min(GuestMemory.ramBase + ramBytes, deviceTreeLimit) - deviceTreeRoomBytes;
+  const aligned = Math.floor(top / deviceTreeAlignment) * deviceTreeAlignment;
+  const deviceTree = aligned - pages(initrdBytes) >= occupied ? aligned : top;
+  const start = deviceTree - pages(initrdBytes);
+  if (start < occupied) {
+    throw new ImageError(
+      `Cannot load the kernel: its initrd does not fit between ${hexadecimal(occupied)} and ${
+        hexadecimal(deviceTree)
+      }`,
+    );
+  }
+  const initrd = files.initrd === undefined
+    ? undefined
+    : { start, end: start + initrdBytes, what: "the initrd" };
+  return { initrd, deviceTree };
+}
+
 /** A loaded guest. */
 export class BootImage {
   /** Contents of RAM; everything else is zero. */
@@ -94,7 +173,44 @@ export class BootImage {
    * @throws {ImageError} when the file is malformed or does not fit into RAM
    */
   static load(file: Uint8Array, configuration: MachineConfiguration): BootImage {
-    return isElf(file) ? BootImage.#elf(file, configuration) : BootImage.raw(file, configuration);
+    if (isElf(file)) return BootImage.#elf(file, configuration);
+    const foreign = foreignKernel(file);
+    if (foreign !== undefined) throw new ImageError(`Cannot load the guest: it is ${foreign}`);
+    return BootImage.raw(file, configuration);
+  }
+
+  /**
+   * Loads a kernel image where its header says, with its initrd below the device tree at the top of RAM.
+   * It is entered directly, or by the firmware.
+   *
+   * @throws {ImageError} when a file is malformed, or they do not fit into RAM
+   */
+  static kernel(files: KernelFiles, configuration: MachineConfiguration): BootImage {
+    const { textOffset, memoryBytes } = readKernelImage(files.kernel);
+    const start = GuestMemory.ramBase + textOffset;
+    const kernel = { start, end: start + memoryBytes, what: "the kernel" };
+    const firmware = files.firmware === undefined ? undefined : readFirmware(files.firmware);
+    const occupied = firmware?.extents ?? [];
+    checkExtents(occupied, configuration.ramBytes);
+    const { ramBytes } = configuration;
+    const { initrd, deviceTree } = kernelExtents(files, occupied, kernel, ramBytes);
+    const extents = [...occupied, kernel, ...(initrd === undefined ? [] : [initrd])];
+    checkExtents(extents, ramBytes);
+    const information = deviceTree + deviceTreeRoomBytes - pageBytes;
+    const segments = [
+      ...firmware?.segments ?? [],
+      { address: start, data: files.kernel },
+      ...(initrd === undefined ? [] : [{ address: initrd.start, data: files.initrd! }]),
+      { address: deviceTree, data: boardTree(configuration, initrd) },
+      ...(firmware === undefined
+        ? []
+        : [{ address: information, data: firmwareInformation(start) }]),
+    ];
+    return new BootImage(segments, {
+      entry: firmware?.entry ?? start,
+      deviceTree,
+      ...(firmware === undefined ? {} : { firmwareInformation: information }),
+    });
   }
 
   /**
@@ -144,11 +260,7 @@ export class BootImage {
   static #elf(file: Uint8Array, configuration: MachineConfiguration): BootImage {
     const { entry, segments } = readElf(file);
     checkEntry(entry, configuration);
-    const extents = segments.map(({ address, memoryBytes }, index) => ({
-      start: address,
-      end: address + memoryBytes,
-      what: `loadable segment ${index}`,
-    }));
+    const extents = extentsOf(segments, "loadable segment");
     const copies = segments.map(({ address, data }) => ({ address, data: data.slice() }));
     return BootImage.#place(copies, extents, entry, configuration);
   }
@@ -182,7 +294,7 @@ export class BootImage {
       }
     }
     return [...pages]
-      .filter(([, data]) => data.some((byte) => byte !== 0))
+      .filter(([, data]) => new Uint32Array(data.buffer).some((word) => word !== 0))
       .toSorted(([a], [b]) => a - b);
   }
 

@@ -6,11 +6,10 @@
  * between: the hypervisor ends an epoch where `time` reaches it.
  */
 import type { BusDevice } from "./bus.ts";
+import { Comparator, comparatorFields } from "./comparator.ts";
 import type { FieldAllocator, Fields } from "./fields.ts";
 
 const softwareInterruptFields = { pending: "flag" } as const;
-
-const timerFields = { compareLow: "word", compareHigh: "word", pending: "flag" } as const;
 
 /** What the CLINT needs from the board. */
 export interface ClintHost {
@@ -60,12 +59,14 @@ const offsets = { compare: 0, compareHigh: 4, time: 0x7ff8, timeHigh: 0x7ffc } a
 
 /** `mtimecmp` of hart 0 and `mtime`. Writes to `mtime` are ignored: time comes from the log. */
 export class Timer implements BusDevice {
-  readonly #fields: Fields<typeof timerFields>;
+  readonly #fields: Fields<typeof comparatorFields>;
+  readonly #comparator: Comparator;
   readonly #host: ClintHost;
 
   /** Places the fields, as at power-on. */
   constructor(allocator: FieldAllocator, host: ClintHost) {
-    this.#fields = allocator.place("timer", timerFields);
+    this.#fields = allocator.place("timer", comparatorFields);
+    this.#comparator = new Comparator(this.#fields.values, (level) => host.setInterrupt(7, level));
     this.#host = host;
     this.reset();
   }
@@ -93,31 +94,24 @@ export class Timer implements BusDevice {
     this.#host.requestStop();
   }
 
-  /**
-   * The tick at which the interrupt becomes pending; Infinity when it is pending already. Beyond 2^53
-   * the number is rounded, to 2^53 or above: time never gets there.
-   */
+  /** See {@linkcode Comparator.dueTicks}. */
   get dueTicks(): number {
-    const { compareLow, compareHigh, pending } = this.#fields.values;
-    return pending !== 0 ? Infinity : compareHigh * 2 ** 32 + compareLow;
+    return this.#comparator.dueTicks;
   }
 
-  /** Compares `time`, in ticks, with the comparator (privileged specification, section 3.2.1). */
+  /** See {@linkcode Comparator.evaluate}. */
   evaluate(time: number): void {
-    const { compareLow, compareHigh } = this.#fields.values;
-    this.#fields.values.pending = time >= compareHigh * 2 ** 32 + compareLow ? 1 : 0;
-    this.drive();
+    this.#comparator.evaluate(time);
   }
 
   /** Back to the state of power-on: like QEMU's, a comparator of 0, which time has reached. */
   reset(): void {
     this.#fields.clear();
-    this.#fields.values.pending = 1;
-    this.drive();
+    this.evaluate(0);
   }
 
   /** Puts the interrupt's level on the line. */
   drive(): void {
-    this.#host.setInterrupt(7, this.#fields.values.pending !== 0);
+    this.#comparator.drive();
   }
 }

@@ -39,6 +39,11 @@ export interface MachineConfiguration {
   readonly bills: boolean;
   /** Kernel command line, for the device tree's `/chosen/bootargs`; ASCII. */
   readonly bootArguments?: string;
+  /**
+   * `sbi`: the board itself serves S-mode, where the guest is entered. Absent: it is entered in M-mode,
+   * be it firmware or a kernel that needs none.
+   */
+  readonly firmware?: "sbi";
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -91,10 +96,10 @@ export function checkConfiguration(value: unknown): MachineConfiguration {
   if (!isRecord(value)) throw new ConfigurationError("Expected a map as machine configuration");
   refuseUnknownKeys(
     value,
-    ["ramBytes", "disks", "bills", "bootArguments"],
+    ["ramBytes", "disks", "bills", "bootArguments", "firmware"],
     "the machine configuration",
   );
-  const { ramBytes, disks, bills, bootArguments } = value;
+  const { ramBytes, disks, bills, bootArguments, firmware } = value;
   if (
     typeof ramBytes !== "number" || !Number.isSafeInteger(ramBytes) || ramBytes % 4096 !== 0 ||
     ramBytes < 2 ** 21 || ramBytes > maximumRamBytes
@@ -109,7 +114,13 @@ export function checkConfiguration(value: unknown): MachineConfiguration {
   if (typeof bills !== "boolean") {
     throw new ConfigurationError("Whether there is a bill port must be true or false");
   }
-  const checked = { ramBytes, disks: disks.map(checkDisk), bills };
+  if (firmware !== undefined && firmware !== "sbi") {
+    throw new ConfigurationError('The firmware must be "sbi", or absent');
+  }
+  const checked = {
+    ...{ ramBytes, disks: disks.map(checkDisk), bills },
+    ...(firmware === undefined ? {} : { firmware: "sbi" as const }),
+  };
   const ids = new Set(checked.disks.map((disk) => disk.id));
   if (ids.size !== disks.length) {
     throw new ConfigurationError("Two disks of the machine configuration have the same id");

@@ -56,6 +56,11 @@ export class ConsoleOutput {
     return this.#end - this.#start >= consoleTailBytes;
   }
 
+  /** How many bytes can be put out before it is full. */
+  get room(): number {
+    return Math.max(0, consoleTailBytes - (this.#end - this.#start));
+  }
+
   /** Puts out one byte. */
   put(byte: number): void {
     this.#makeRoom(1);

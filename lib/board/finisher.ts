@@ -36,15 +36,19 @@ export class Finisher implements BusDevice {
   }
 
   store(offset: number, _size: number, value: number): void {
+    if (offset !== 0) return;
     const command = value & 0xffff;
+    if (command === commands.reset) this.request("reset", 0);
+    else if (command === commands.pass) this.request("off", 0);
+    else if (command === commands.fail) this.request("off", value >>> 16);
+  }
+
+  /** Asks for a power-off with an exit code, or a reset. The first request counts. */
+  request(kind: "off" | "reset", exitCode: number): void {
     const { values } = this.#fields;
-    if (offset !== 0 || values.request !== 0) return;
-    if (command === commands.reset) values.request = 2;
-    else if (command === commands.pass) values.request = 1;
-    else if (command === commands.fail) {
-      values.request = 1;
-      values.exitCode = value >>> 16;
-    } else return;
+    if (values.request !== 0) return;
+    values.request = requests.indexOf(kind);
+    values.exitCode = exitCode;
     this.#requestStop();
   }
 

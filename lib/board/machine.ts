@@ -7,7 +7,7 @@
  * ```
  */
 import { Digester } from "../cpu/digest.ts";
-import { Hart } from "../cpu/hart.ts";
+import { type HandOver, Hart } from "../cpu/hart.ts";
 import { GuestMemory } from "../cpu/memory.ts";
 import type { BootImage } from "./boot_image.ts";
 import { DeviceBus } from "./bus.ts";
@@ -26,6 +26,7 @@ import type { DmaBlock, Operation } from "./operation.ts";
 import { OutstandingOperations } from "./outstanding.ts";
 import { Plic } from "./plic.ts";
 import { RealTimeClock } from "./rtc.ts";
+import { handOver, Sbi } from "./sbi.ts";
 import {
   checkBoot,
   checkOperation,
@@ -98,6 +99,8 @@ export class Machine {
   readonly #operations: OutstandingOperations;
   readonly #slots: readonly VirtioMmio[];
   readonly #scsi: VirtioScsi | undefined;
+  /** Absent when the guest is entered in M-mode. */
+  readonly #sbi: Sbi | undefined;
   #running = false;
   #reads = 0;
 
@@ -113,7 +116,7 @@ export class Machine {
 
     const time = () => this.time;
     const requestStop = () => this.#requestStop();
-    const setInterrupt = (bit: 3 | 7 | 9 | 11, level: boolean) =>
+    const setInterrupt = (bit: 1 | 3 | 5 | 7 | 9 | 11, level: boolean) =>
       this.#hart.setInterrupt(bit, level);
     const line = (source: number) => (level: boolean) => this.#plic.setLine(source, level);
 
@@ -156,6 +159,19 @@ export class Machine {
     if (bills) {
       const slot = this.#slots[slots.bills]!;
       slot.plug(new VirtioConsole(this.#fields, slot));
+    }
+    if (configuration.firmware === "sbi") {
+      const console = this.#console;
+      this.#sbi = new Sbi(this.#fields, {
+        ...{ memory, time, requestStop, setInterrupt },
+        get consoleRoom() {
+          return console.room;
+        },
+        putConsole: (byte) => console.put(byte),
+        getConsole: () => this.#uart.poll(),
+        endPower: (kind, exitCode) => this.#finisher.request(kind, exitCode),
+      });
+      this.#hart.serveSupervisor(this.#sbi);
     }
 
     bus.map(regions.finisher, this.#finisher);
@@ -229,9 +245,10 @@ export class Machine {
     return this.#clock.at(this.#hart.steps);
   }
 
-  /** Ticks at which the next timer (CLINT comparator, RTC alarm) fires; Infinity when none will. */
+  /** Ticks at which the next timer (comparators, RTC alarm) fires; Infinity when none will. */
   get timerDueTicks(): number {
-    return Math.min(this.#timer.dueTicks, this.#realTimeClock.dueTicks);
+    const ofSupervisor = this.#sbi?.dueTicks ?? Infinity;
+    return Math.min(this.#timer.dueTicks, this.#realTimeClock.dueTicks, ofSupervisor);
   }
 
   /** Steps until the next timer is due in this epoch's time; Infinity when none will be. */
@@ -326,13 +343,14 @@ export class Machine {
     this.#console.settle(inputs.consolePerformed);
     this.#clock.start(inputs.time, this.#hart.steps);
     this.#timer.evaluate(inputs.time.base);
+    this.#sbi?.evaluate(inputs.time.base);
     this.#realTimeClock.evaluate(inputs.time.base);
     this.#hart.wake();
   }
 
   /**
    * Whether the machine takes no steps until something is delivered: WFI, operations that must settle
-   * before a power-off, reset or device reset, or a full console.
+   * before a power-off, reset or device reset, a full console, or a hart that has stopped itself.
    */
   get waiting(): boolean {
     return this.#held || this.#hart.waiting;
@@ -388,7 +406,7 @@ export class Machine {
   }
 
   get #held(): boolean {
-    return this.#finisher.pending || this.#console.full ||
+    return this.#finisher.pending || this.#console.full || this.#sbi?.stopped === true ||
       this.#slots.some((slot) => slot.resetPending);
   }
 
@@ -406,14 +424,23 @@ export class Machine {
     return this.#digester.state();
   }
 
+  get #handOver(): HandOver {
+    const { firmwareInformation } = this.image.boot;
+    return {
+      ...(this.#sbi === undefined ? {} : handOver),
+      ...(firmwareInformation === undefined ? {} : { a2: BigInt(firmwareInformation) }),
+    };
+  }
+
   /** RAM is zero; what the image holds goes into it. */
   #boot(): void {
     const { entry, deviceTree } = this.image.boot;
     this.image.writeTo(this.memory);
-    this.#hart.reset(entry, 0n, BigInt(deviceTree));
+    this.#hart.reset(entry, 0n, BigInt(deviceTree), this.#handOver);
     this.#plic.reset();
     this.#softwareInterrupts.reset();
     this.#timer.reset();
+    this.#sbi?.reset();
     this.#uart.reset();
     this.#realTimeClock.reset();
     this.#finisher.reset();
@@ -422,7 +449,8 @@ export class Machine {
 
   #restore(state: Record<string, unknown>, operations: readonly unknown[]): void {
     const boot = checkBoot(state["boot"]);
-    if (boot.entry !== this.image.boot.entry || boot.deviceTree !== this.image.boot.deviceTree) {
+    const names = ["entry", "deviceTree", "firmwareInformation"] as const;
+    if (names.some((name) => boot[name] !== this.image.boot[name])) {
       throw new StateError("The boot image is entered elsewhere than the state says");
     }
     this.#hart.restore(state["hart"]);
@@ -471,6 +499,7 @@ export class Machine {
   #drive(): void {
     this.#softwareInterrupts.drive();
     this.#timer.drive();
+    this.#sbi?.drive();
     this.#uart.drive();
     this.#realTimeClock.drive();
     for (const slot of this.#slots) slot.drive();

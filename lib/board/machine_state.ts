@@ -28,6 +28,8 @@ export interface BootState {
   readonly entry: number;
   /** Address of the device tree blob. */
   readonly deviceTree: number;
+  /** Address of what a dynamic firmware must know (a2); absent without such firmware. */
+  readonly firmwareInformation?: number;
 }
 
 /** A piece of guest memory. */

@@ -138,10 +138,15 @@ export function checkTaskManagement(value: unknown, memory: GuestMemory): TaskMa
  */
 export function checkBoot(value: unknown): BootState {
   const given = record(value, "the boot state");
-  return {
-    entry: integer(given["entry"], Number.MAX_SAFE_INTEGER, "the entry address"),
-    deviceTree: integer(given["deviceTree"], Number.MAX_SAFE_INTEGER, "the device tree's address"),
+  const address = (name: keyof BootState, what: string) =>
+    integer(given[name], Number.MAX_SAFE_INTEGER, what);
+  const boot = {
+    entry: address("entry", "the entry address"),
+    deviceTree: address("deviceTree", "the device tree's address"),
   };
+  if (given["firmwareInformation"] === undefined) return boot;
+  const firmwareInformation = address("firmwareInformation", "the firmware information's address");
+  return { ...boot, firmwareInformation };
 }
 
 function sectorRange(

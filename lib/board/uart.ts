@@ -148,6 +148,11 @@ export class Uart implements BusDevice {
     this.drive();
   }
 
+  /** The next received byte, for whoever polls the UART in the guest's place. */
+  poll(): number | undefined {
+    return this.#fields.values.fifoCount === 0 ? undefined : this.#receive();
+  }
+
   /** Puts the interrupt's level on the line. */
   drive(): void {
     this.#host.setLine(this.#source() !== identification.none);

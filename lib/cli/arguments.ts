@@ -35,10 +35,12 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
   checkOperands(command, operands);
   const values = new Map<Option<unknown>, unknown[]>();
   for (const option of options) values.set(option, valuesOf(option, parsed[option.name]));
+  const optionalOperand = (name: string) =>
+    operands[command.operands.findIndex((operand) => operand.name === name)];
   return {
+    optionalOperand,
     operand(name) {
-      const index = command.operands.findIndex((operand) => operand.name === name);
-      const value = operands[index];
+      const value = optionalOperand(name);
       if (value === undefined) throw new Error(`${command.name} has no operand ${name}`);
       return value;
     },
@@ -91,7 +93,9 @@ function valuesOf(option: Option<unknown>, given: unknown): unknown[] {
 
 function checkOperands(command: Command, operands: readonly string[]): void {
   const missing = command.operands[operands.length];
-  if (missing !== undefined) throw new UsageError(`${missing.name} is missing: ${missing.help}`);
+  if (missing !== undefined && missing.optional !== true) {
+    throw new UsageError(`${missing.name} is missing: ${missing.help}`);
+  }
   const surplus = operands[command.operands.length];
   if (surplus !== undefined) {
     throw new UsageError(`Do not know what to do with ${JSON.stringify(surplus)}`);

@@ -16,10 +16,12 @@ export interface Option<Value> {
   readonly parse: (text: string) => Value;
 }
 
-/** An operand that a command must have, in order. */
+/** An operand of a command, in order; those that may be left out stand last. */
 export interface Operand {
   /** In capitals, as help shows it. */
   readonly name: string;
+  /** Whether it may be left out. */
+  readonly optional?: boolean;
   /** One sentence, without a period. */
   readonly help: string;
 }
@@ -46,6 +48,8 @@ export interface Command {
 export interface Arguments {
   /** The operand of that name. */
   operand(name: string): string;
+  /** The operand of that name, or undefined when it was left out. */
+  optionalOperand(name: string): string | undefined;
   /** The value of an option, or undefined when it was not given. */
   value<Value>(option: Option<Value>): Value | undefined;
   /** Every value of an option that may be repeated. */

@@ -47,7 +47,7 @@ export function commandHelp(command: Command): string {
 
 /** The form of a command line in brief. */
 export function synopsis(command: Command): string {
-  const operands = command.operands.map(({ name }) => name);
+  const operands = command.operands.map(({ name, optional }) => optional ? `[${name}]` : name);
   const options = command.options.map((option) => {
     const dots = option.repeat === true ? " ..." : "";
     const name = option.short === undefined ? `--${option.name}` : `-${option.short}`;

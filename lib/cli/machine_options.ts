@@ -3,6 +3,7 @@ import {
   choiceOption,
   flag,
   numberOption,
+  type Operand,
   type Option,
   sizeOption,
   textOption,
@@ -12,7 +13,7 @@ import {
 export const ramOption: Option<number> = numberOption(
   "ram",
   "MIB",
-  "Guest memory in MiB (default 64)",
+  "Guest memory in MiB (default 64, with a kernel 256)",
   {
     least: 2,
     most: 2048,
@@ -70,11 +71,33 @@ export const appendOption: Option<string> = textOption(
   "Boot arguments, for the device tree",
 );
 
+/** What boots. */
+export const guestOperand: Operand = {
+  name: "GUEST",
+  optional: true,
+  help: "An ELF or raw image, or the name of a built guest; left out with --kernel",
+};
+
+/** A kernel. */
+export const kernelOption: Option<string> = textOption(
+  "kernel",
+  "IMAGE",
+  "Boot a RISC-V Linux kernel: an Image, also compressed with gzip",
+);
+
+/** Its RAM disk. */
+export const initrdOption: Option<string> = textOption(
+  "initrd",
+  "FILE",
+  "The kernel's initial RAM disk",
+);
+
 /** Firmware. */
-export const biosOption: Option<"none"> = choiceOption(
+export const biosOption: Option<string> = textOption(
   "bios",
-  ["none"],
-  "Firmware: none enters the guest in M-mode directly (the only choice so far)",
+  "FILE|sbi|none",
+  "Firmware: a FILE that runs in M-mode before the kernel, such as OpenSBI; sbi, built in (default " +
+    "with a kernel); none enters GUEST in M-mode directly (default without)",
 );
 
 /** Overrides another run's claim. */
@@ -117,6 +140,8 @@ export const bootOptions = [
   diskSyncOption,
   billsOption,
   consoleOption,
+  kernelOption,
+  initrdOption,
   appendOption,
   biosOption,
   arbiterOption,

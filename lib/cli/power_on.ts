@@ -1,5 +1,4 @@
 /** Puts a machine together from a command line, and its process around it: the same for all that boot. */
-import { BootImage } from "../board/boot_image.ts";
 import { checkConfiguration, type MachineConfiguration } from "../board/configuration.ts";
 import { Machine } from "../board/machine.ts";
 import { POWER_ON_TIME } from "../epoch/guest_time.ts";
@@ -12,9 +11,9 @@ import { Home } from "../replica/home.ts";
 import { randomId } from "../replica/identity.ts";
 import { LiveMachine, type LiveOptions } from "../replica/live.ts";
 import { DEFAULT_LIMITS } from "../replica/roster.ts";
+import { type BootFiles, readBootFiles } from "./boot_files.ts";
 import type { Arguments } from "./command.ts";
 import { type ConsoleChannel, type OpenDevices, openDevices, provideDisks } from "./devices.ts";
-import { readGuest } from "./guest_file.ts";
 import {
   appendOption,
   arbiterOption,
@@ -24,9 +23,6 @@ import {
   ramOption,
 } from "./machine_options.ts";
 import type { Reporter } from "./reporter.ts";
-
-/** Guest memory unless `--ram` says otherwise, MiB. */
-const DEFAULT_RAM_MIB = 64;
 
 /** A machine that stands at power-on, with everything it holds. */
 export interface PoweredOn {
@@ -55,7 +51,7 @@ export interface PowerOnWishes {
 }
 
 /**
- * Boots GUEST as the options say. Takes the lock and the record first: nothing of another run is touched.
+ * Boots the guest as the options say. Takes the lock and the record first: nothing of another run is touched.
  *
  * @throws {HostFileError | StartRefusedError | ConfigurationError | ImageError}
  */
@@ -64,15 +60,15 @@ export async function powerOn(
   reporter: Reporter,
   wishes: PowerOnWishes,
 ): Promise<PoweredOn> {
-  const file = await readGuest(given.operand("GUEST"));
+  const files = await readBootFiles(given);
   const disks = provideDisks(given);
   const run = randomId();
   const home = await takeHome(given, disks, run);
   let devices: OpenDevices | undefined;
   try {
     devices = openDevices(given, wishes.channel, reporter);
-    const configuration = configurationOf(given, devices);
-    const machine = Machine.powerOn(configuration, BootImage.load(file, configuration));
+    const configuration = configurationOf(given, devices, files);
+    const machine = Machine.powerOn(configuration, files.load(configuration));
     const live = new LiveMachine({
       ...hostOptions(given, reporter),
       machine,
@@ -129,12 +125,17 @@ async function takeHome(
   return await Home.take(paths, run, given.value(newRunOption) === true);
 }
 
-function configurationOf(given: Arguments, { disks }: OpenDevices): MachineConfiguration {
+function configurationOf(
+  given: Arguments,
+  { disks }: OpenDevices,
+  { ramMib, firmware }: BootFiles,
+): MachineConfiguration {
   const bootArguments = given.value(appendOption);
   return checkConfiguration({
-    ramBytes: (given.value(ramOption) ?? DEFAULT_RAM_MIB) * 2 ** 20,
+    ramBytes: (given.value(ramOption) ?? ramMib) * 2 ** 20,
     disks: disks.map(({ bytes }, index) => ({ id: `disk${index}`, sectors: bytes / SECTOR_BYTES })),
     bills: given.value(billsOption) !== undefined,
     ...(bootArguments === undefined ? {} : { bootArguments }),
+    ...(firmware === undefined ? {} : { firmware }),
   });
 }

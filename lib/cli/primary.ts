@@ -4,7 +4,7 @@ import { parseStreamArgument, type StreamArgument } from "../replica/stream_argu
 import { type Arguments, type Command, textOption, UsageError } from "./command.ts";
 import { Doorway, listenOption } from "./doorway.ts";
 import { seeThrough } from "./live_session.ts";
-import { bootOptions } from "./machine_options.ts";
+import { bootOptions, guestOperand } from "./machine_options.ts";
 import { powerOn } from "./power_on.ts";
 import { reporterFor } from "./report_form.ts";
 
@@ -56,7 +56,7 @@ function outputOf(given: Arguments): readonly string[] {
 /** Runs a guest with backups. */
 export const primaryCommand: Command = {
   name: "primary",
-  operands: [{ name: "GUEST", help: "An ELF or raw image, or the name of a built guest" }],
+  operands: [guestOperand],
   summary: "Run a guest whose backups go on with it when this process dies",
   details: [
     "No output leaves before every backup that may be promoted has the log up to it. Without one " +

@@ -5,7 +5,7 @@ import { type Arguments, type Command, numberOption, textOption, UsageError } fr
 import { ExitCode } from "./exit_codes.ts";
 import { CommandError } from "./failure.ts";
 import { seeThrough } from "./live_session.ts";
-import { bootOptions } from "./machine_options.ts";
+import { bootOptions, guestOperand } from "./machine_options.ts";
 import { powerOn } from "./power_on.ts";
 import { reporterFor } from "./report_form.ts";
 
@@ -45,7 +45,7 @@ async function record(given: Arguments): Promise<number> {
 /** Runs a guest and keeps its log. */
 export const recordCommand: Command = {
   name: "record",
-  operands: [{ name: "GUEST", help: "An ELF or raw image, or the name of a built guest" }],
+  operands: [guestOperand],
   summary: "Run a guest and keep its log, for lockstep replay",
   details: [
     "The log holds the guest's memory; it is made with mode 0600. With the log on standard output " +

@@ -1,7 +1,7 @@
 /** `lockstep run`: a machine on its own, without a log. */
 import type { Arguments, Command } from "./command.ts";
 import { seeThrough } from "./live_session.ts";
-import { bootOptions } from "./machine_options.ts";
+import { bootOptions, guestOperand } from "./machine_options.ts";
 import { powerOn } from "./power_on.ts";
 import { reporterFor } from "./report_form.ts";
 
@@ -15,7 +15,7 @@ async function run(given: Arguments): Promise<number> {
 /** Runs a guest. */
 export const runCommand: Command = {
   name: "run",
-  operands: [{ name: "GUEST", help: "An ELF or raw image, or the name of a built guest" }],
+  operands: [guestOperand],
   summary: "Run a guest without a log",
   details: [
     "Standard input is the guest's console. At a terminal every key is the guest's, also Ctrl-C; " +

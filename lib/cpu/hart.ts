@@ -4,7 +4,7 @@ import type { Bus } from "./bus.ts";
 import { CodeCache } from "./code_cache.ts";
 import { CacheCoherence } from "./coherence.ts";
 import { Csrs } from "./csrs.ts";
-import { fields, HartBlock, MSTATUS_FIXED } from "./hart_block.ts";
+import { type Field, fields, HartBlock, MSTATUS_FIXED } from "./hart_block.ts";
 import { type HartState, restoreHart, saveHart } from "./hart_state.ts";
 import { generateInterpreter } from "./interpreter.ts";
 import type { GuestMemory } from "./memory.ts";
@@ -13,12 +13,26 @@ import { Modes } from "./modes.ts";
 import { Pmp } from "./pmp.ts";
 import { PRIVILEGE } from "./privilege.ts";
 import { SlowPaths } from "./slow_paths.ts";
+import type { SupervisorEnvironment } from "./supervisor_environment.ts";
 import { SystemInstructions } from "./system_instructions.ts";
 import { Tlb } from "./tlb.ts";
 import { Traps } from "./traps.ts";
 
 export type { Bus } from "./bus.ts";
 export { type HartState, HartStateError } from "./hart_state.ts";
+export type {
+  SupervisorAnswer,
+  SupervisorCall,
+  SupervisorEnvironment,
+} from "./supervisor_environment.ts";
+
+/** What the hart is handed over with, beyond what every boot ROM leaves. */
+export interface HandOver {
+  /** By convention of OpenSBI's boot ROMs the address of what a dynamic firmware must know. */
+  readonly a2?: bigint;
+  /** Fields of the hart block that firmware has set before it enters the guest. */
+  readonly fields?: Readonly<Partial<Record<Field, bigint>>>;
+}
 
 /** Bits of `mip` that devices drive: MSIP, MTIP, MEIP, SEIP, STIP, SSIP. */
 export type InterruptBit = 3 | 7 | 11 | 9 | 5 | 1;
@@ -26,6 +40,7 @@ export type InterruptBit = 3 | 7 | 11 | 9 | 5 | 1;
 const SSIP = 1;
 const A0 = 10;
 const A1 = 11;
+const A2 = 12;
 
 /**
  * Steps for one call of the interpreter, a few milliseconds of work: V8 has no on-stack replacement for
@@ -45,6 +60,7 @@ export class Hart {
   readonly #traps: Traps;
   readonly #tlb: Tlb;
   readonly #coherence: CacheCoherence;
+  readonly #system: SystemInstructions;
   readonly #interpret: () => void;
   #running = false;
   #stopRequested = false;
@@ -66,7 +82,7 @@ export class Hart {
     const coherence = new CacheCoherence(memory, tlb, code, budget);
     const mmu = new Mmu(memory, block, pmp, (offset) => coherence.markedByWalker(offset));
     const csrs = new Csrs(wasm, { block, budget, modes, pmp, traps, bus }, coherence);
-    const system = new SystemInstructions(wasm, { block, budget, modes, traps });
+    const system = new SystemInstructions(wasm, { block, budget, modes, traps, coherence });
     const slowPaths = new SlowPaths({
       ...{ memory, bus, block, budget, modes, pmp, traps, tlb, code, coherence, mmu, csrs, system },
     });
@@ -78,6 +94,7 @@ export class Hart {
     this.#traps = traps;
     this.#tlb = tlb;
     this.#coherence = coherence;
+    this.#system = system;
     this.#interpret = instantiate(wasm, slowPaths);
     this.reset(0, 0n, 0n);
   }
@@ -104,21 +121,30 @@ export class Hart {
    * @param a0 By convention the hart's number.
    * @param a1 By convention the address of the device tree.
    */
-  reset(entry: number, a0: bigint, a1: bigint): void {
+  reset(entry: number, a0: bigint, a1: bigint, handOver: HandOver = {}): void {
     const { steps, trapsTaken } = this.#budget;
     for (let n = 1; n < 32; n++) this.#block.setRegister(n, 0n);
     for (const field of fields) this.#block.set(field, 0n);
     this.#block.setRegister(A0, a0);
     this.#block.setRegister(A1, a1);
+    this.#block.setRegister(A2, handOver.a2 ?? 0n);
     this.#block.set("pc", BigInt(entry));
     this.#block.set("privilege", BigInt(PRIVILEGE.machine));
     this.#block.set("mstatus", MSTATUS_FIXED);
+    for (const [field, value] of Object.entries(handOver.fields ?? {})) {
+      this.#block.set(field as Field, value);
+    }
     this.#traps.clearReservation();
     this.#block.set("steps", BigInt(steps));
     this.#block.set("trapsTaken", BigInt(trapsTaken));
     this.#modes.update();
     this.#pmp.update();
     this.dropCaches();
+  }
+
+  /** Lets the board answer the ECALLs of S-mode, in place of firmware in M-mode. */
+  serveSupervisor(environment: SupervisorEnvironment): void {
+    this.#system.environment = environment;
   }
 
   /** Begins an epoch: the set of written pages is empty. */

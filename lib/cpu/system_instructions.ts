@@ -1,20 +1,25 @@
 /** Executes ECALL, EBREAK, MRET, SRET, WFI and SFENCE.VMA (privileged specification, sections 3.3, 4.2). */
 import type { SystemEvent } from "../isa/emission.ts";
 import type { Budget } from "./budget.ts";
+import type { CacheCoherence } from "./coherence.ts";
 import type { HartBlock } from "./hart_block.ts";
 import type { Modes } from "./modes.ts";
 import { CAUSE, MSTATUS, PRIVILEGE } from "./privilege.ts";
 import { RECORD } from "./record.ts";
 import { DONE, RELOAD, systemEvents } from "./record_emission.ts";
+import { callEnvironment, type SupervisorEnvironment } from "./supervisor_environment.ts";
 import type { Traps } from "./traps.ts";
 
 /** The privileged instructions of one hart. */
 export class SystemInstructions {
+  /** Answers ECALLs of S-mode; absent: they trap. */
+  environment: SupervisorEnvironment | undefined;
   readonly #words: Int32Array;
   readonly #block: HartBlock;
   readonly #budget: Budget;
   readonly #modes: Modes;
   readonly #traps: Traps;
+  readonly #coherence: CacheCoherence;
 
   /** Executes records in this memory on these parts. */
   constructor(
@@ -24,6 +29,7 @@ export class SystemInstructions {
       readonly budget: Budget;
       readonly modes: Modes;
       readonly traps: Traps;
+      readonly coherence: CacheCoherence;
     },
   ) {
     this.#words = new Int32Array(memory.buffer);
@@ -31,6 +37,7 @@ export class SystemInstructions {
     this.#budget = parts.budget;
     this.#modes = parts.modes;
     this.#traps = parts.traps;
+    this.#coherence = parts.coherence;
   }
 
   /**
@@ -45,6 +52,9 @@ export class SystemInstructions {
     const trapped = (bit: number) => privilege === supervisor && (mstatus & bit) !== 0;
     switch (name) {
       case "ecall":
+        if (privilege === supervisor && this.environment !== undefined) {
+          return this.#callEnvironment(this.environment);
+        }
         this.#traps.exception(CAUSE.environmentCall + privilege, 0n);
         return RELOAD;
       case "ebreak":
@@ -72,6 +82,18 @@ export class SystemInstructions {
   /** Goes on at the pc in memory, after an interrupt if the return has enabled one. */
   #returned(): number {
     if (this.#traps.takeable() >= 0) this.#budget.attend();
+    return RELOAD;
+  }
+
+  #callEnvironment(environment: SupervisorEnvironment): number {
+    callEnvironment(environment, {
+      block: this.#block,
+      modes: this.#modes,
+      traps: this.#traps,
+      coherence: this.#coherence,
+    });
+    // Interrupts that the call has raised are taken before the next instruction; waiting begins there, too.
+    if (this.#traps.takeable() >= 0 || this.#block.low("waiting") !== 0) this.#budget.attend();
     return RELOAD;
   }
 

@@ -12,7 +12,7 @@ import {
 import { ConfigurationError } from "../board/errors.ts";
 import { list, record } from "./container_type.ts";
 import { type FieldType, named, optional, required } from "./field_type.ts";
-import { boolean, count, printable } from "./scalar_type.ts";
+import { boolean, choice, count, printable } from "./scalar_type.ts";
 import { pageBytes } from "./limits.ts";
 import { FieldError } from "./log_error.ts";
 
@@ -33,6 +33,7 @@ const fields: FieldType<MachineConfiguration> = named(
     required("disks", list(diskConfiguration, 0, maximumDisks)),
     required("bills", boolean),
     optional("bootArguments", printable(0, maximumBootArgumentsLength)),
+    optional("firmware", choice("sbi")),
   ]),
 );
 
