@@ -24,6 +24,7 @@ import { type MembershipStore, Roster, type RosterLimits } from "./roster.ts";
 import type { FileIdentity, MembershipRecord } from "./rules.ts";
 import { SnapshotShelf } from "./snapshot_shelf.ts";
 import type { ByteStream } from "./transport.ts";
+import { UncertainOperations } from "./uncertain_operations.ts";
 
 /** How often members are looked at, ticks. */
 const WATCH_TICKS = 200_000;
@@ -64,6 +65,16 @@ export interface LiveOptions {
   readonly snapshotEverySteps?: number;
 }
 
+/** What a promoted machine starts with. */
+export interface LivePromotion extends Promotion {
+  /** The operations that {@linkcode Promotion.uncertain} answers. */
+  readonly unknown: readonly Operation[];
+  /** Outstanding operations that are not uncertain: they are performed again. */
+  readonly again: readonly Operation[];
+  /** Console output not known to be performed: it is written again. */
+  readonly console: Uint8Array;
+}
+
 /** Figures that a status line or the demo shows. */
 export interface LiveFigures {
   /** The last finished epoch. */
@@ -86,6 +97,7 @@ export class LiveMachine implements Outlet {
   readonly #hypervisor: Hypervisor;
   readonly #roster: Roster;
   readonly #shelf: SnapshotShelf;
+  readonly #uncertain = new UncertainOperations((text) => this.#tell(text));
   readonly #logs: Attachment[] = [];
   #lastSendTicks = 0;
   #phase: "ready" | "running" | "over" = "ready";
@@ -229,19 +241,13 @@ export class LiveMachine implements Outlet {
   /**
    * Runs until power-off or {@linkcode stop}, and sees everything that has left the machine through.
    *
-   * @param promotion Given when the machine was a backup until now; its outstanding operations that are
-   *   not uncertain are performed again.
+   * @param promotion Given when the machine was a backup until now.
    */
-  async run(
-    promotion?: Promotion & {
-      readonly again: readonly Operation[];
-      readonly console: Uint8Array;
-    },
-  ): Promise<EndRecord> {
+  async run(promotion?: LivePromotion): Promise<EndRecord> {
     const stopWatching = this.#options.loop.every(WATCH_TICKS, () => this.#watch());
     this.#start(promotion !== undefined);
     try {
-      if (promotion) this.#performAgain(promotion.again, promotion.console);
+      if (promotion) this.#takeOver(promotion);
       const end = await this.#hypervisor.run(promotion);
       this.#phase = "over";
       if (end.reason === "hand-over") this.#dispatcher.close();
@@ -272,9 +278,16 @@ export class LiveMachine implements Outlet {
     this.#snapshotLogs();
     this.#lastSendTicks = this.#options.clock.monotonicTicks();
     const position = this.#options.machine.consolePosition - console.length;
+    this.#uncertain.issued(operations);
     this.#dispatcher.submit(record.epoch, operations, position, console);
     this.#commit();
     return this.#room();
+  }
+
+  /** A line of the event log: to people, and into the logs. */
+  #tell(text: string): void {
+    this.#options.note(text);
+    for (const log of this.#logs) log.send({ kind: "note", text });
   }
 
   #snapshotLogs(): void {
@@ -311,8 +324,9 @@ export class LiveMachine implements Outlet {
   }
 
   /** What a promoted machine repeats: idempotent operations, and console output not known performed. */
-  #performAgain(again: readonly Operation[], console: Uint8Array): void {
+  #takeOver({ unknown, again, console }: LivePromotion): void {
     const { machine, epoch } = this.#options;
+    this.#uncertain.promoted(unknown, again);
     this.#dispatcher.submit(epoch + 1, again, machine.consolePosition - console.length, console);
   }
 

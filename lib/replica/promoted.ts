@@ -57,6 +57,7 @@ export async function promote(
         status: "uncertain",
         blocks: [],
       })),
+      unknown: takeover.uncertain,
       again: takeover.again,
       console: machine.unperformedConsole(),
     });

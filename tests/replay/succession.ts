@@ -63,15 +63,19 @@ export async function succeed(
     ...{ epoch: replica.epoch, time: replica.time, stepsAtRamDigest: replica.stepsAtRamDigest },
     policy: { ...DEFAULT_POLICY, ...options.policy },
     identity: { ...usualLiveOptions.identity, term: 2 },
+    // It names the uncertain operations.
+    note: () => {},
   });
   const sink = new MemorySink();
   live.logTo(sink.stream);
   if (options.copy) live.continueLog(options.copy);
   const unknown = replica.outstanding();
   const isBill = ({ request }: Operation) => request.kind === "bill-append";
+  const uncertain = unknown.filter((operation) => !isBill(operation));
   const end = await loop.see(live.run({
     term: 2,
-    uncertain: unknown.filter((operation) => !isBill(operation)).map(({ number }) => ({
+    unknown: uncertain,
+    uncertain: uncertain.map(({ number }) => ({
       operation: number,
       status: "uncertain" as const,
       blocks: [],

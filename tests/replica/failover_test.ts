@@ -1,5 +1,11 @@
 /** Failover scenarios: real machines on a stage, whose processes and cables fail at chosen moments. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import type { OperationRequest } from "../../lib/board/operation.ts";
 import type { Performed } from "../../lib/epoch/host.ts";
 import { Cable } from "./stage/cable.ts";
@@ -83,6 +89,10 @@ for (
     const retries: string[] = stage.consoleText().match(/retrying write sector \d+/g) ?? [];
     assert(retries.includes(`retrying write sector ${written[0]}`), `retries: ${retries}`);
     assert(retried.length >= 1);
+    const told = backup.notes.filter((note) => / disk-write .* sector \d+ of disk 0: /.test(note));
+    const ofWrite = told.filter((note) => note.includes(` at sector ${written[0]} of`));
+    assertMatch(ofWrite[0]!, /^Operation \d+, .*: uncertain$/);
+    assertMatch(ofWrite[1]!, /^Operation \d+, .*: retried as operation \d+$/);
   });
 }
 
