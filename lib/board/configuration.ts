@@ -7,8 +7,11 @@ import { ConfigurationError } from "./errors.ts";
 /** Largest size of guest memory: 2 GiB. */
 export const maximumRamBytes = 2 ** 31;
 
-/** Most disks a machine can have: targets 0 to 15 of the SCSI controller. */
+/** Most disks a machine can have. */
 export const maximumDisks = 16;
+
+/** Most disks on virtio-blk: each takes a slot. */
+export const maximumBlockDisks = 4;
 
 /** Longest serial number of a disk, in characters. */
 export const maximumDiskIdLength = 20;
@@ -19,24 +22,48 @@ export const maximumDiskSectors = 2 ** 40;
 /** Longest kernel command line, in bytes. */
 export const maximumBootArgumentsLength = 2048;
 
-/** A SCSI disk: target number is its place in {@linkcode MachineConfiguration.disks}, LUN 0. */
+/** How a disk is attached: to the SCSI controller as a target, or as a virtio-blk device of its own. */
+export type DiskBus = "scsi" | "blk";
+
+const diskBuses: readonly unknown[] = ["scsi", "blk"] satisfies DiskBus[];
+
+/** A disk. SCSI targets, each with LUN 0, and virtio-blk slots are given out in the order of the list. */
 export interface DiskConfiguration {
   /** The disk's serial number: 1 to 20 printable ASCII characters. */
   readonly id: string;
   /** Size in sectors of 512 bytes. */
   readonly sectors: number;
-  /** Writes end in DATA PROTECT. */
+  /** Writes are refused. */
   readonly readOnly?: boolean;
+  /** How it is attached; absent: to the SCSI controller. */
+  readonly bus?: DiskBus;
+}
+
+/** A disk with its number, by which operations name it: its place in the machine's list of disks. */
+export interface NumberedDisk extends DiskConfiguration {
+  /** Place in {@linkcode MachineConfiguration.disks}. */
+  readonly number: number;
+}
+
+/** The disks that are attached in one of the ways, in order. */
+export function disksOn(
+  bus: DiskBus,
+  { disks }: Pick<MachineConfiguration, "disks">,
+): readonly NumberedDisk[] {
+  return disks.map((disk, number) => ({ ...disk, number }))
+    .filter((disk) => (disk.bus ?? "scsi") === bus);
 }
 
 /** The board around the hart; plain CBOR data. */
 export interface MachineConfiguration {
   /** Guest memory in bytes: a multiple of 4096, 2 MiB to 2 GiB. */
   readonly ramBytes: number;
-  /** Disks of the SCSI controller, which is present when there is at least one. */
+  /** Disks; the SCSI controller is present when there is at least one for it. */
   readonly disks: readonly DiskConfiguration[];
   /** Whether the virtio-console bill port is present. */
   readonly bills: boolean;
+  /** Whether there is a source of random bytes (virtio-rng). */
+  readonly entropy?: boolean;
   /** Kernel command line, for the device tree's `/chosen/bootargs`; ASCII. */
   readonly bootArguments?: string;
   /**
@@ -63,8 +90,8 @@ function refuseUnknownKeys(value: Record<string, unknown>, known: readonly strin
 function checkDisk(value: unknown, index: number): DiskConfiguration {
   const what = `disk ${index} of the machine configuration`;
   if (!isRecord(value)) throw new ConfigurationError(`Expected a map for ${what}`);
-  refuseUnknownKeys(value, ["id", "sectors", "readOnly"], what);
-  const { id, sectors, readOnly } = value;
+  refuseUnknownKeys(value, ["id", "sectors", "readOnly", "bus"], what);
+  const { id, sectors, readOnly, bus } = value;
   if (
     typeof id !== "string" || id.length < 1 || id.length > maximumDiskIdLength ||
     !isPrintableAscii(id)
@@ -84,7 +111,15 @@ function checkDisk(value: unknown, index: number): DiskConfiguration {
   if (readOnly !== undefined && typeof readOnly !== "boolean") {
     throw new ConfigurationError(`The readOnly mark of ${what} must be true or false`);
   }
-  return readOnly === undefined ? { id, sectors } : { id, sectors, readOnly };
+  if (bus !== undefined && !diskBuses.includes(bus)) {
+    throw new ConfigurationError(`The bus of ${what} must be scsi or blk`);
+  }
+  return {
+    id,
+    sectors,
+    ...(readOnly === undefined ? {} : { readOnly }),
+    ...(bus === undefined ? {} : { bus: bus as DiskBus }),
+  };
 }
 
 /**
@@ -96,10 +131,10 @@ export function checkConfiguration(value: unknown): MachineConfiguration {
   if (!isRecord(value)) throw new ConfigurationError("Expected a map as machine configuration");
   refuseUnknownKeys(
     value,
-    ["ramBytes", "disks", "bills", "bootArguments", "firmware"],
+    ["ramBytes", "disks", "bills", "entropy", "bootArguments", "firmware"],
     "the machine configuration",
   );
-  const { ramBytes, disks, bills, bootArguments, firmware } = value;
+  const { ramBytes, disks, bills, entropy, bootArguments, firmware } = value;
   if (
     typeof ramBytes !== "number" || !Number.isSafeInteger(ramBytes) || ramBytes % 4096 !== 0 ||
     ramBytes < 2 ** 21 || ramBytes > maximumRamBytes
@@ -114,13 +149,20 @@ export function checkConfiguration(value: unknown): MachineConfiguration {
   if (typeof bills !== "boolean") {
     throw new ConfigurationError("Whether there is a bill port must be true or false");
   }
+  if (entropy !== undefined && typeof entropy !== "boolean") {
+    throw new ConfigurationError("Whether there is a source of random bytes must be true or false");
+  }
   if (firmware !== undefined && firmware !== "sbi") {
     throw new ConfigurationError('The firmware must be "sbi", or absent');
   }
   const checked = {
     ...{ ramBytes, disks: disks.map(checkDisk), bills },
+    ...(entropy === undefined ? {} : { entropy }),
     ...(firmware === undefined ? {} : { firmware: "sbi" as const }),
   };
+  if (disksOn("blk", checked).length > maximumBlockDisks) {
+    throw new ConfigurationError(`At most ${maximumBlockDisks} disks can be on virtio-blk`);
+  }
   const ids = new Set(checked.disks.map((disk) => disk.id));
   if (ids.size !== disks.length) {
     throw new ConfigurationError("Two disks of the machine configuration have the same id");

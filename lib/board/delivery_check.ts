@@ -4,6 +4,7 @@ import { DeliveryError } from "./errors.ts";
 import type { MemoryPiece } from "./machine_state.ts";
 import type { Completion, CompletionStatus } from "./operation.ts";
 import type { OutstandingOperations } from "./outstanding.ts";
+import { slots } from "./virtio_slots.ts";
 
 const statuses: readonly CompletionStatus[] = ["done", "uncertain", "io-error", "no-space"];
 
@@ -70,12 +71,13 @@ export function checkInputs(inputs: Inputs, context: DeliveryContext): void {
     if (!statuses.includes(completion.status)) {
       throw new DeliveryError(`The completion of operation ${number} has an unknown status`);
     }
-    if (operation.request.kind === "bill-append" && completion.status === "uncertain") {
+    const state = context.operations.state(number)!;
+    if (state.slot !== slots.scsi && completion.status === "uncertain") {
       throw new DeliveryError(
-        `Operation ${number} has a position: it is performed again and never uncertain`,
+        `Operation ${number} is never uncertain: it is performed again`,
       );
     }
-    checkBlocks(completion, context.operations.state(number)!.data);
+    checkBlocks(completion, state.data);
   }
   if (inputs.consoleInput.length > context.inputRoom) {
     throw new DeliveryError(

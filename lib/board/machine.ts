@@ -12,7 +12,7 @@ import { GuestMemory } from "../cpu/memory.ts";
 import type { BootImage } from "./boot_image.ts";
 import { DeviceBus } from "./bus.ts";
 import { SoftwareInterrupts, Timer } from "./clint.ts";
-import type { MachineConfiguration } from "./configuration.ts";
+import { disksOn, type MachineConfiguration } from "./configuration.ts";
 import { ConsoleOutput } from "./console_output.ts";
 import { checkInputs, checkTime } from "./delivery_check.ts";
 import type { Environment, Inputs, TimeBase } from "./environment.ts";
@@ -36,9 +36,12 @@ import {
   record,
 } from "./state_check.ts";
 import { Uart } from "./uart.ts";
+import { VirtioBlk } from "./virtio_blk.ts";
 import { VirtioConsole } from "./virtio_console.ts";
 import { VirtioMmio } from "./virtio_mmio.ts";
+import { VirtioRng } from "./virtio_rng.ts";
 import { VirtioScsi } from "./virtio_scsi.ts";
+import { slots } from "./virtio_slots.ts";
 import { maximumQueueSize } from "./virtqueue.ts";
 
 export type { DiskConfiguration, MachineConfiguration } from "./configuration.ts";
@@ -47,9 +50,6 @@ export type { MachineState } from "./machine_state.ts";
 
 /** A run ends when the guest has read the environment so often in one epoch. */
 export const epochReads = 64;
-
-/** Slots of the devices; the others are empty. */
-const slots = { scsi: 0, bills: 1 } as const;
 
 /** What a machine is put together from again; a snapshot brings all of it. */
 export interface MachineParts {
@@ -150,13 +150,13 @@ export class Machine {
           setLine: line(virtioInterrupt(slot)),
         }),
     );
-    const { disks, bills } = configuration;
-    if (disks.length > 0) {
+    const scsiDisks = disksOn("scsi", configuration);
+    if (scsiDisks.length > 0) {
       const slot = this.#slots[slots.scsi]!;
-      this.#scsi = new VirtioScsi(this.#fields, slot, disks);
+      this.#scsi = new VirtioScsi(this.#fields, slot, scsiDisks);
       slot.plug(this.#scsi);
     }
-    if (bills) {
+    if (configuration.bills) {
       const slot = this.#slots[slots.bills]!;
       slot.plug(new VirtioConsole(this.#fields, slot));
     }
@@ -173,6 +173,14 @@ export class Machine {
       });
       this.#hart.serveSupervisor(this.#sbi);
     }
+    if (configuration.entropy === true) {
+      const slot = this.#slots[slots.entropy]!;
+      slot.plug(new VirtioRng(slot));
+    }
+    disksOn("blk", configuration).forEach((disk, index) => {
+      const slot = this.#slots[slots.firstBlockDisk + index]!;
+      slot.plug(new VirtioBlk(this.#fields, slot, disk));
+    });
 
     bus.map(regions.finisher, this.#finisher);
     bus.map(regions.realTimeClock, this.#realTimeClock);
@@ -480,20 +488,9 @@ export class Machine {
       );
     }
     this.#operations.restore(
-      operations.map((value, index) => this.#checkOperation(value, checked[index]!)),
+      operations.map((value, index) => checkOperation(value, checked[index]!, this.configuration)),
       checked,
     );
-  }
-
-  #checkOperation(value: unknown, state: ReturnType<typeof checkOutstanding>): Operation {
-    const operation = checkOperation(value, state, this.configuration);
-    const slot = operation.request.kind === "bill-append" ? slots.bills : slots.scsi;
-    if (state.slot !== slot || (slot === slots.bills && !this.configuration.bills)) {
-      throw new StateError(
-        `Operation ${operation.number} is not of the device in slot ${state.slot}`,
-      );
-    }
-    return operation;
   }
 
   #drive(): void {

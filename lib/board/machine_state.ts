@@ -48,15 +48,15 @@ export interface OutstandingState {
   readonly slot: number;
   /** Head of the descriptor chain in the queue that it came from. */
   readonly head: number;
-  /** Where the response goes; empty for a bill. */
+  /** Where the response, or its status byte, goes; empty where there is none. */
   readonly response: readonly MemoryPiece[];
-  /** Where read data goes; empty unless it is a read. */
+  /** Where the data goes that the completion brings. */
   readonly data: readonly MemoryPiece[];
   /** Size of the request's data buffers in bytes, for the residual. */
   readonly dataBytes: number;
-  /** The driver's tag of the SCSI request, 64 bits; 0 for a bill. */
+  /** The driver's tag of the SCSI request, 64 bits; 0 elsewhere. */
   readonly tag: bigint;
-  /** FUA: a flush follows the write before the command ends. */
+  /** FUA, or a disk whose driver knows no flush: a flush follows the write before the request ends. */
   readonly forceUnitAccess: boolean;
   /** `aborted` or `reset` once a task management function has asked for its end. */
   readonly fate: "normal" | "aborted" | "reset";

@@ -21,13 +21,16 @@ export type OperationRequest =
     readonly data: Uint8Array;
   }
   | { readonly kind: "disk-flush"; readonly disk: number }
+  /** The sectors may be taken from the medium; they read as zeros afterwards. */
   | {
     readonly kind: "disk-unmap";
     readonly disk: number;
     readonly ranges: readonly SectorRange[];
   }
   /** Bytes for the bill port, to be placed at `offset` of the bill file: a repeat is harmless. */
-  | { readonly kind: "bill-append"; readonly offset: number; readonly data: Uint8Array };
+  | { readonly kind: "bill-append"; readonly offset: number; readonly data: Uint8Array }
+  /** Random bytes: an environment value that comes by DMA. */
+  | { readonly kind: "entropy"; readonly bytes: number };
 
 /** A run of 512-byte sectors. */
 export interface SectorRange {
@@ -39,6 +42,18 @@ export interface SectorRange {
 
 /** The kinds of operation, as they stand in the log. */
 export type OperationKind = OperationRequest["kind"];
+
+/** Bytes that a completion of the request brings for guest memory when it is `done`. */
+export function bytesBrought(request: OperationRequest): number {
+  switch (request.kind) {
+    case "disk-read":
+      return request.sectors * 512;
+    case "entropy":
+      return request.bytes;
+    default:
+      return 0;
+  }
+}
 
 /** A request with its number: 0, 1, 2, … in order of issue, over the whole life of the machine. */
 export interface Operation {
@@ -71,6 +86,9 @@ export interface Completion {
   readonly operation: number;
   /** How it ended. */
   readonly status: CompletionStatus;
-  /** Read data, cut into the pieces of the request's scatter list. Empty unless a read was `done`. */
+  /**
+   * Read data or random bytes, cut into the pieces of the request's scatter list. Empty unless the
+   * operation is `done`.
+   */
   readonly blocks: readonly DmaBlock[];
 }

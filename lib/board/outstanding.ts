@@ -6,7 +6,7 @@ import { addHash, ContentHash, removeHash } from "./content_hash.ts";
 import { StateError } from "./errors.ts";
 import type { FieldAllocator, Fields } from "./fields.ts";
 import type { OutstandingState } from "./machine_state.ts";
-import type { Operation, OperationRequest } from "./operation.ts";
+import { bytesBrought, type Operation, type OperationRequest } from "./operation.ts";
 
 const fields = {
   /** Number of the next operation. */
@@ -20,8 +20,7 @@ export type Bookkeeping = Omit<OutstandingState, "operation">;
 
 /** Bytes that an operation holds somewhere while it is outstanding: what it writes, or will have read. */
 function bytesInFlight(request: OperationRequest): number {
-  if (request.kind === "disk-read") return request.sectors * 512;
-  return "data" in request ? request.data.length : 0;
+  return "data" in request ? request.data.length : bytesBrought(request);
 }
 
 function hashRequest(hash: ContentHash, request: OperationRequest): void {
@@ -42,6 +41,9 @@ function hashRequest(hash: ContentHash, request: OperationRequest): void {
       return;
     case "bill-append":
       hash.number(request.offset).bytes(request.data);
+      return;
+    case "entropy":
+      hash.number(request.bytes);
       return;
   }
 }

@@ -2,7 +2,7 @@
  * SCSI commands of a disk (SPC-4, SBC-3): each CDB's length, its data transfer, and what it does. Reads,
  * writes, flushes and unmaps become operations, everything else is answered at once (design section 5).
  */
-import type { DiskConfiguration } from "./configuration.ts";
+import type { NumberedDisk } from "./configuration.ts";
 import type { OperationRequest, SectorRange } from "./operation.ts";
 import {
   maximumTransferSectors,
@@ -38,10 +38,8 @@ export type Outcome =
 
 /** A logical unit, as its commands see it. */
 export interface LogicalUnit {
-  /** Target number, which is the number of the disk. */
-  readonly number: number;
-  /** What the disk is. */
-  readonly disk: DiskConfiguration;
+  /** What the disk is, and by which number operations name it. */
+  readonly disk: NumberedDisk;
   /** The sense of a pending unit attention, which is no longer pending then. */
   takeUnitAttention(): Sense | undefined;
 }
@@ -143,7 +141,7 @@ function read(name: string, format: BlockFormat): ScsiCommand {
       const sectors = format.sectors(cdb);
       if (sectors === 0) return good;
       const sector = format.address(cdb);
-      const request = { kind: "disk-read", disk: unit.number, sector, sectors } as const;
+      const request = { kind: "disk-read", disk: unit.disk.number, sector, sectors } as const;
       return { kind: "operation", request, forceUnitAccess: false };
     },
   };
@@ -161,7 +159,7 @@ function write(name: string, format: BlockFormat): ScsiCommand {
       const sector = format.address(cdb);
       return {
         kind: "operation",
-        request: { kind: "disk-write", disk: unit.number, sector, data: data() },
+        request: { kind: "disk-write", disk: unit.disk.number, sector, data: data() },
         forceUnitAccess: (format.flags(cdb) & forceUnitAccess) !== 0,
       };
     },
@@ -190,7 +188,7 @@ function synchronizeCache(name: string, format: BlockFormat): ScsiCommand {
       if (outOfRange(unit, format.address(cdb), format.sectors(cdb))) {
         return check(senses.outOfRange);
       }
-      const request = { kind: "disk-flush", disk: unit.number } as const;
+      const request = { kind: "disk-flush", disk: unit.disk.number } as const;
       return { kind: "operation", request, forceUnitAccess: false };
     },
   };
@@ -302,7 +300,7 @@ const unmap: ScsiCommand = {
     if (!Array.isArray(ranges)) return check(ranges);
     if (unit.disk.readOnly === true) return check(senses.writeProtected);
     if (ranges.length === 0) return good;
-    const request = { kind: "disk-unmap", disk: unit.number, ranges } as const;
+    const request = { kind: "disk-unmap", disk: unit.disk.number, ranges } as const;
     return { kind: "operation", request, forceUnitAccess: false };
   },
 };

@@ -4,6 +4,7 @@
  * An operation cannot be called back. Aborting one changes what its completion will mean, and the
  * function is answered when the operations that it concerns have settled.
  */
+import type { NumberedDisk } from "./configuration.ts";
 import { addHash, ContentHash, type HashSum, removeHash } from "./content_hash.ts";
 import { StateError } from "./errors.ts";
 import type { FieldAllocator, Fields } from "./fields.ts";
@@ -44,8 +45,8 @@ const functions: ReadonlyMap<number, Function> = new Map<number, Function>([
 
 /** What task management needs from the controller. */
 export interface TaskManagementHost {
-  /** Number of targets. */
-  readonly disks: number;
+  /** The disk of each target. */
+  readonly disks: readonly NumberedDisk[];
   /** Number of the control queue. */
   readonly queue: number;
   /** Raises a unit attention: the logical unit has been reset. */
@@ -183,7 +184,7 @@ export class TaskManagement {
       response: sliceOf(chain.writable, 0, responseBytes),
       operations: [] as number[],
     };
-    const address = addressOf(new DataView(view.buffer, 8, 8), this.#host.disks);
+    const address = addressOf(new DataView(view.buffer, 8, 8), this.#host.disks.length);
     const action = functions.get(view.getUint32(4, true));
     if (action === undefined) return this.#respond(request, scsiResponse.functionRejected);
     const { target } = address;
@@ -210,9 +211,10 @@ export class TaskManagement {
 
   #tasks(target: number): OutstandingState[] {
     const { outstanding, slot } = this.#transport;
+    const { number } = this.#host.disks[target]!;
     return outstanding.ofSlot(slot).filter((state) => {
       const request = outstanding.operations.get(state.operation)!.request;
-      return "disk" in request && request.disk === target;
+      return "disk" in request && request.disk === number;
     });
   }
 

@@ -12,7 +12,12 @@ import type {
   OutstandingState,
   TaskManagementState,
 } from "./machine_state.ts";
-import type { Operation, OperationRequest, SectorRange } from "./operation.ts";
+import {
+  bytesBrought,
+  type Operation,
+  type OperationRequest,
+  type SectorRange,
+} from "./operation.ts";
 import { lengthOf } from "./scatter.ts";
 import { sectorBytes } from "./scsi_command.ts";
 import {
@@ -21,6 +26,8 @@ import {
   maximumUnmapSectors,
 } from "./scsi_inquiry.ts";
 import { maximumBillBytes } from "./virtio_console.ts";
+import { maximumEntropyBytes } from "./virtio_rng.ts";
+import { slotOf } from "./virtio_slots.ts";
 import { maximumQueueSize } from "./virtqueue.ts";
 
 /** A map of named values. */
@@ -179,6 +186,11 @@ function checkRequest(
       data,
     };
   }
+  if (kind === "entropy") {
+    const asked = integer(given["bytes"], maximumEntropyBytes, `the bytes of ${what}`);
+    if (asked === 0) throw new StateError(`${what} asks for nothing`);
+    return { kind, bytes: asked };
+  }
   const disk = integer(given["disk"], configuration.disks.length - 1, `the disk of ${what}`);
   const { sectors } = configuration.disks[disk]!;
   switch (kind) {
@@ -221,9 +233,11 @@ export function checkOperation(
     throw new StateError(`The state is about operation ${state.operation}, not ${what}`);
   }
   const request = checkRequest(record(given["request"], what), configuration, what);
-  const readBytes = request.kind === "disk-read" ? request.sectors * sectorBytes : 0;
-  if (lengthOf(state.data) !== readBytes) {
+  if (lengthOf(state.data) !== bytesBrought(request)) {
     throw new StateError(`The scatter list of ${what} does not have the length of its data`);
+  }
+  if (state.slot !== slotOf(request, configuration)) {
+    throw new StateError(`Operation ${number} is not of the device in slot ${state.slot}`);
   }
   return { number, request };
 }

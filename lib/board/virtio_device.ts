@@ -42,6 +42,8 @@ export interface VirtioTransport {
   readonly memory: GuestMemory;
   /** Outstanding operations of all devices. */
   readonly outstanding: OutstandingOperations;
+  /** Feature bits 0 to 31 that the driver has accepted. */
+  readonly acceptedFeatures: number;
   /** Takes the next available buffer of a queue. */
   take(queue: number): Chain | undefined;
   /** Returns a buffer, and interrupts if the driver wants that. */

@@ -187,6 +187,10 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
     }
   }
 
+  get acceptedFeatures(): number {
+    return this.#fields.values.driverFeaturesLow;
+  }
+
   take(queue: number): Chain | undefined {
     if (!this.#runs(queue)) return undefined;
     return this.#queues[queue]!.take(this.#device!.inFlight(queue));

@@ -3,7 +3,7 @@
  * request queue is here, the control queue in `scsi_task_management.ts`. Events are never sent: nothing
  * is plugged in or out.
  */
-import type { DiskConfiguration } from "./configuration.ts";
+import type { NumberedDisk } from "./configuration.ts";
 import { StateError } from "./errors.ts";
 import type { FieldAllocator, Fields } from "./fields.ts";
 import type { MemoryPiece, OutstandingState, TaskManagementState } from "./machine_state.ts";
@@ -69,7 +69,7 @@ export class VirtioScsi implements VirtioDevice {
   readonly queues = 3;
   /** The control queue. */
   readonly taskManagement: TaskManagement;
-  readonly #disks: readonly DiskConfiguration[];
+  readonly #disks: readonly NumberedDisk[];
   readonly #fields: Fields<typeof fields>;
   readonly #transport: VirtioTransport;
 
@@ -77,13 +77,13 @@ export class VirtioScsi implements VirtioDevice {
   constructor(
     allocator: FieldAllocator,
     transport: VirtioTransport,
-    disks: readonly DiskConfiguration[],
+    disks: readonly NumberedDisk[],
   ) {
     this.#fields = allocator.place("scsi", fields);
     this.#transport = transport;
     this.#disks = disks;
     this.taskManagement = new TaskManagement(allocator, transport, {
-      disks: disks.length,
+      disks,
       queue: queues.control,
       attention: (target) => this.#raiseAttention(target),
     });
@@ -328,7 +328,6 @@ export class VirtioScsi implements VirtioDevice {
 
   #unit(target: number): LogicalUnit {
     return {
-      number: target,
       disk: this.#disks[target]!,
       takeUnitAttention: () => this.#takeAttention(target),
     };

@@ -11,7 +11,8 @@ import type { ByteStream } from "../replica/transport.ts";
 import { openFileWriter } from "../replica/transport_file.ts";
 import { openLogReader } from "../replica/transport_open.ts";
 import { type Arguments, choiceOption, type Command, numberOption, textOption } from "./command.ts";
-import { type ConsoleChannel, type OpenDevices, openDevices } from "./devices.ts";
+import { type ConsoleChannel, diskPaths, type OpenDevices, openDevices } from "./devices.ts";
+import { diskOption, requireBuses } from "./disk_argument.ts";
 import { Doorway, listenOption } from "./doorway.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { exitCodeOf, seeThrough } from "./live_session.ts";
@@ -20,7 +21,6 @@ import {
   billsOption,
   consoleOption,
   diskLatencyOption,
-  diskOption,
   diskSyncOption,
   epochStepsOption,
   notesOption,
@@ -85,7 +85,7 @@ class Follow {
     this.#copy = this.#openCopy();
     this.#backup = new Backup({
       stream,
-      disks: given.values(diskOption),
+      disks: diskPaths(given),
       ...(arbiter === undefined ? {} : { arbiter }),
       onStall: given.value(onStallOption) ?? "ask",
       silenceTicks: silence * 10_000,
@@ -213,6 +213,7 @@ class Follow {
     if (record.kind === "header") {
       this.#header = record;
       requireBills(record, this.given);
+      requireBuses(this.given, record.configuration);
     }
     if (record.kind === "snapshot-commit") {
       this.reporter.note(

@@ -1,18 +1,19 @@
 /** Opens the devices that a command line names. */
+import { maximumBlockDisks } from "../board/configuration.ts";
 import { BillFile } from "../host/bills.ts";
 import { ConsoleFile, ConsoleOutput, type ConsoleSink, ConsoleStream } from "../host/console.ts";
 import { HostDevices } from "../host/devices.ts";
 import { createDiskImage, type DiskBack, DiskFile } from "../host/disk.ts";
 import { HostFileError } from "../host/fault.ts";
-import { identityOfPath } from "../host/positional_file.ts";
+import { type FileIdentity, identityOfPath, sameFile } from "../host/positional_file.ts";
 import { SlowDisk } from "../host/slow_disk.ts";
-import type { Arguments } from "./command.ts";
+import { type Arguments, UsageError } from "./command.ts";
+import { diskOption } from "./disk_argument.ts";
 import {
   billsOption,
   consoleOption,
   createDiskOption,
   diskLatencyOption,
-  diskOption,
   diskSyncOption,
 } from "./machine_options.ts";
 import type { Reporter } from "./reporter.ts";
@@ -45,14 +46,43 @@ export interface OpenDevices {
 export type ConsoleChannel = "stdout" | "stderr";
 
 /**
+ * The paths of the disk images, of which some may be missing.
+ *
+ * @throws {HostFileError} when one is no regular file, or two of them are one
+ */
+export function diskPaths(given: Arguments): readonly string[] {
+  const disks = given.values(diskOption);
+  if (disks.filter(({ bus }) => bus === "blk").length > maximumBlockDisks) {
+    throw new UsageError(`At most ${maximumBlockDisks} disks can be on virtio-blk`);
+  }
+  const paths = disks.map(({ path }) => path);
+  const seen: { readonly path: string; readonly identity: FileIdentity }[] = [];
+  for (const path of paths) {
+    const identity = identityOfPath(path);
+    if (identity === undefined) continue;
+    if (!Deno.statSync(path).isFile) {
+      throw new HostFileError(path, `Cannot use ${path} as a disk: it is not a regular file`);
+    }
+    const other = seen.find((one) => sameFile(one.identity, identity));
+    if (other !== undefined) {
+      throw new HostFileError(
+        path,
+        `Disks ${other.path} and ${path} are the same file: each disk needs an image of its own`,
+      );
+    }
+    seen.push({ path, identity });
+  }
+  return paths;
+}
+
+/**
  * Makes the images that are missing, if `--create-disk` says so.
  *
  * @throws {HostFileError} naming the image that is missing, and what to do
  */
 export function provideDisks(given: Arguments): readonly string[] {
-  const paths = given.values(diskOption);
   const bytes = given.value(createDiskOption);
-  for (const path of paths) {
+  for (const path of diskPaths(given)) {
     if (identityOfPath(path) !== undefined) continue;
     if (bytes === undefined) {
       throw new HostFileError(
@@ -62,7 +92,8 @@ export function provideDisks(given: Arguments): readonly string[] {
     }
     createDiskImage(path, bytes);
   }
-  return paths;
+  // What has just been made may be named in two ways.
+  return diskPaths(given);
 }
 
 /**
@@ -83,7 +114,9 @@ export function openDevices(
   };
   try {
     const synchronous = given.value(diskSyncOption) === true;
-    const disks = given.values(diskOption).map((path) => keep(new DiskFile(path, { synchronous })));
+    const disks = given.values(diskOption).map(({ path }) =>
+      keep(new DiskFile(path, { synchronous }))
+    );
     const latency = given.value(diskLatencyOption) ?? 0;
     const backs = disks.map((disk): DiskBack => latency > 0 ? new SlowDisk(disk, latency) : disk);
     const billPath = given.value(billsOption);

@@ -8,6 +8,7 @@ import {
   sizeOption,
   textOption,
 } from "./command.ts";
+import { diskOption } from "./disk_argument.ts";
 
 /** The guest's memory. */
 export const ramOption: Option<number> = numberOption(
@@ -17,16 +18,6 @@ export const ramOption: Option<number> = numberOption(
   {
     least: 2,
     most: 2048,
-  },
-);
-
-/** Disk images. */
-export const diskOption: Option<string> = textOption(
-  "disk",
-  "IMG",
-  "Disk image, whole sectors of 512 bytes",
-  {
-    repeat: true,
   },
 );
 
@@ -55,6 +46,12 @@ export const billsOption: Option<string> = textOption(
   "bills",
   "FILE",
   "Give the machine a bill port that appends to FILE, each bill at its place exactly once",
+);
+
+/** Random bytes. */
+export const rngOption: Option<boolean> = flag(
+  "rng",
+  "Give the machine a source of random bytes (virtio-rng); they are in the log",
 );
 
 /** The console file. */
@@ -139,6 +136,7 @@ export const bootOptions = [
   diskLatencyOption,
   diskSyncOption,
   billsOption,
+  rngOption,
   consoleOption,
   kernelOption,
   initrdOption,

@@ -14,6 +14,7 @@ import { DEFAULT_LIMITS } from "../replica/roster.ts";
 import { type BootFiles, readBootFiles } from "./boot_files.ts";
 import type { Arguments } from "./command.ts";
 import { type ConsoleChannel, type OpenDevices, openDevices, provideDisks } from "./devices.ts";
+import { diskOption } from "./disk_argument.ts";
 import {
   appendOption,
   arbiterOption,
@@ -21,6 +22,7 @@ import {
   epochStepsOption,
   newRunOption,
   ramOption,
+  rngOption,
 } from "./machine_options.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -133,8 +135,13 @@ function configurationOf(
   const bootArguments = given.value(appendOption);
   return checkConfiguration({
     ramBytes: (given.value(ramOption) ?? ramMib) * 2 ** 20,
-    disks: disks.map(({ bytes }, index) => ({ id: `disk${index}`, sectors: bytes / SECTOR_BYTES })),
+    disks: disks.map(({ bytes }, index) => {
+      const { bus } = given.values(diskOption)[index]!;
+      const disk = { id: `disk${index}`, sectors: bytes / SECTOR_BYTES };
+      return bus === undefined ? disk : { ...disk, bus };
+    }),
     bills: given.value(billsOption) !== undefined,
+    ...(given.value(rngOption) === true ? { entropy: true } : {}),
     ...(bootArguments === undefined ? {} : { bootArguments }),
     ...(firmware === undefined ? {} : { firmware }),
   });

@@ -23,6 +23,7 @@ export const diskConfiguration: FieldType<DiskConfiguration> = named(
     required("id", printable(1, maximumDiskIdLength)),
     required("sectors", count(1, maximumDiskSectors)),
     optional("readOnly", boolean),
+    optional("bus", choice("scsi", "blk")),
   ]),
 );
 
@@ -32,6 +33,7 @@ const fields: FieldType<MachineConfiguration> = named(
     required("ramBytes", count(2 ** 21, maximumRamBytes, pageBytes)),
     required("disks", list(diskConfiguration, 0, maximumDisks)),
     required("bills", boolean),
+    optional("entropy", boolean),
     optional("bootArguments", printable(0, maximumBootArgumentsLength)),
     optional("firmware", choice("sbi")),
   ]),

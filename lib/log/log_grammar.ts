@@ -10,6 +10,7 @@
  */
 import type { TimeBase } from "../board/environment.ts";
 import type { OperationRequest } from "../board/operation.ts";
+import { slotOf } from "../board/virtio_slots.ts";
 import type {
   EpochRecord,
   HeaderRecord,
@@ -226,10 +227,10 @@ export class LogGrammar {
 
 /** An outstanding operation must be one that the header's machine can have issued. */
 function checkRequest(request: OperationRequest, { configuration }: HeaderRecord): void {
-  if (request.kind === "bill-append") {
-    if (!configuration.bills) throw new RuleError("Bill operation without a bill port");
-    return;
+  if (slotOf(request, configuration) === undefined) {
+    throw new RuleError(`The machine has no device for ${request.kind}`);
   }
+  if (!("disk" in request)) return;
   const disk = configuration.disks[request.disk];
   if (disk === undefined) throw new RuleError(`There is no disk ${request.disk}`);
   for (const { sector, sectors } of sectorRanges(request)) {
@@ -243,7 +244,7 @@ function checkRequest(request: OperationRequest, { configuration }: HeaderRecord
 }
 
 function sectorRanges(
-  request: Exclude<OperationRequest, { kind: "bill-append" }>,
+  request: Extract<OperationRequest, { disk: number }>,
 ): readonly { readonly sector: number; readonly sectors: number }[] {
   switch (request.kind) {
     case "disk-read":

@@ -8,6 +8,7 @@ import type {
   SectorRange,
 } from "../board/operation.ts";
 import { maximumDisks } from "../board/configuration.ts";
+import { maximumEntropyBytes } from "../board/virtio_rng.ts";
 import { list, record, tuple, union } from "./container_type.ts";
 import { type Field, type FieldType, named, required, unlessEmpty } from "./field_type.ts";
 import { bytes, choice, count } from "./scalar_type.ts";
@@ -48,6 +49,9 @@ export const requestVariants: Readonly<Record<OperationKind, FieldType<Operation
   "bill-append": requestOf("bill-append", [
     required("offset", count()),
     required("data", transfer),
+  ]),
+  "entropy": requestOf("entropy", [
+    required("bytes", count(1, maximumEntropyBytes)),
   ]),
 };
 

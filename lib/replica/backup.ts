@@ -2,7 +2,8 @@
  * A backup: follows its primary's stream in lockstep, and takes over when the stream stalls and the rules
  * allow it (design section 6).
  */
-import type { Operation } from "../board/operation.ts";
+import type { Operation, OperationRequest } from "../board/operation.ts";
+import { fateAtPromotion } from "../board/virtio_slots.ts";
 import type { HostClock, HostLoop } from "../epoch/host.ts";
 import type { EndRecord, HeaderRecord } from "../epoch/record.ts";
 import type { Replica } from "../epoch/replica.ts";
@@ -300,17 +301,19 @@ export class Backup {
 
   async #prepare(replica: Replica): Promise<void> {
     const { header } = this.#intake;
-    const { disks } = header!.configuration;
+    const { configuration } = header!;
+    const { disks } = configuration;
     if (this.#options.disks.length !== disks.length) {
       throw new BackupError(`Name the machine's disks to go on with it: it has ${disks.length}`);
     }
     await this.#replicaDisks?.close();
     const outstanding = replica.outstanding();
+    const fate = (request: OperationRequest) => fateAtPromotion(request, configuration);
     const takeover: Takeover = {
       header: header!,
       replica,
-      again: outstanding.filter(({ request }) => request.kind === "bill-append"),
-      uncertain: outstanding.filter(({ request }) => request.kind !== "bill-append"),
+      again: outstanding.filter(({ request }) => fate(request) === "again"),
+      uncertain: outstanding.filter(({ request }) => fate(request) === "uncertain"),
       term: header!.term + 1,
       recordTicks: this.#follower.recordTicks,
     };

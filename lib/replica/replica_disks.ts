@@ -63,7 +63,7 @@ export class ReplicaDisks {
   apply(operation: Operation): void {
     if (this.#failure) throw this.#failure;
     const { request } = operation;
-    if (request.kind === "bill-append" || request.kind === "disk-read") return;
+    if (!("disk" in request) || request.kind === "disk-read") return;
     const disk = this.#disks[request.disk]!;
     const bytes = "data" in request ? request.data.length : 0;
     const work: Promise<void> = disk.perform(request).then(({ status }) => {

@@ -101,11 +101,11 @@ export function writeFailed(knowledge: RecordKnowledge): RecordKnowledge {
 }
 
 /**
- * Whether an operation waits for output commit (invariant 4). Reads change nothing outside and need
- * not wait; everything else does, console output included.
+ * Whether an operation waits for output commit (invariant 4). Reads and random bytes change nothing
+ * outside and need not wait; everything else does, console output included.
  */
 export function waitsForCommit(kind: OperationKind | "console-output"): boolean {
-  return kind !== "disk-read";
+  return kind !== "disk-read" && kind !== "entropy";
 }
 
 /**

@@ -54,6 +54,8 @@ function extentText(request: OperationRequest): string {
       const sectors = request.ranges.reduce((sum, range) => sum + range.sectors, 0);
       return ` of ${sectorsText(sectors)} of disk ${request.disk}`;
     }
+    case "entropy":
+      return ` of ${request.bytes} bytes`;
     case "bill-append":
       return ` of ${request.data.length} bytes at offset ${request.offset}`;
   }

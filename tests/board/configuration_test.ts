@@ -11,6 +11,8 @@ const good = {
 
 Deno.test("a configuration is taken as it is", () => {
   assertEquals(checkConfiguration(good), good);
+  const mixed = { ...good, disks: [...good.disks, { id: "c", sectors: 8, bus: "blk" }] };
+  assertEquals(checkConfiguration({ ...mixed, entropy: true }), { ...mixed, entropy: true });
   const bare = { ramBytes: 2 ** 21, disks: [], bills: false };
   assertEquals(checkConfiguration(bare), bare);
 });
@@ -35,6 +37,12 @@ Deno.test("a configuration that no machine can be built from is refused", () => 
     { ...good, disks: [{ ...disk, sectors: 1.5 }] },
     { ...good, disks: [{ ...disk, readOnly: 1 }] },
     { ...good, disks: [{ ...disk, path: "/etc/passwd" }] },
+    { ...good, disks: [{ ...disk, bus: "ide" }] },
+    {
+      ...good,
+      disks: Array.from({ length: 5 }, (_, index) => ({ ...disk, id: `${index}`, bus: "blk" })),
+    },
+    { ...good, entropy: 1 },
     { ...good, bills: 1 },
     { ...good, bootArguments: "a\0b" },
     { ...good, bootArguments: "x".repeat(2049) },

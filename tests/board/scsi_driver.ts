@@ -38,7 +38,8 @@ export class ScsiDriver extends Driver {
 
   constructor(given: readonly DiskConfiguration[] = disks, queueSize = 16) {
     const board = new SlotBoard();
-    const scsi = new VirtioScsi(board.allocator, board.slot, given);
+    const numbered = given.map((disk, number) => ({ ...disk, number }));
+    const scsi = new VirtioScsi(board.allocator, board.slot, numbered);
     super(board, queueSize);
     this.scsi = scsi;
     board.slot.plug(scsi);

@@ -92,13 +92,14 @@ export class Driver {
     this.queueSize = queueSize;
   }
 
-  start(queues: number): void {
+  /** Starts the device with some of its own features accepted. */
+  start(queues: number, features = 0): void {
     const { board } = this;
     board.store(0x070, 0);
     board.store(0x070, status.acknowledge);
     board.store(0x070, status.acknowledge | status.driver);
     board.store(0x024, 0);
-    board.store(0x020, 1 << 28);
+    board.store(0x020, features | 1 << 28);
     board.store(0x024, 1);
     board.store(0x020, 1);
     board.store(0x070, 0x0b);

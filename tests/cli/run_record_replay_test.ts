@@ -158,6 +158,28 @@ for (
       "--create-disk 8M",
     ],
     [
+      "a bus that does not exist",
+      ["run", "hello", "--disk", "/nowhere/d.img,bus=ide"],
+      64,
+      'The bus of a disk must be scsi or blk, not "ide"',
+    ],
+    [
+      "one disk too many on virtio-blk",
+      [
+        ...["run", "hello", "--create-disk", "8M"],
+        ...[1, 2, 3, 4, 5].flatMap((count) => ["--disk", `/nowhere/${count},bus=blk`]),
+      ],
+      64,
+      "At most 4 disks can be on virtio-blk",
+    ],
+    [
+      "a disk named twice",
+      ["run", "hello", "--disk", "/etc/hostname", "--disk", "/etc/./hostname,bus=blk"],
+      65,
+      "are the same file: each disk needs an image of its own",
+    ],
+    ["a folder as a disk", ["run", "hello", "--disk", "/tmp"], 65, "it is not a regular file"],
+    [
       "a log that is missing",
       ["replay", "/nowhere/x.log"],
       65,

@@ -10,7 +10,7 @@ const SECTOR_BYTES = 512;
 /** How an operation ends. */
 export type Fate = (request: OperationRequest, count: number) => CompletionStatus;
 
-/** One disk, a bill file, a console. */
+/** One disk, a bill file, a console, random bytes from a seed. */
 export class SimulatedDevices implements DeviceBacks {
   readonly bills = new ByteFile();
   readonly console = new ByteFile();
@@ -66,6 +66,9 @@ export class SimulatedDevices implements DeviceBacks {
     if (request.kind === "bill-append") {
       this.bills.write(request.offset, request.data);
       return undefined;
+    }
+    if (request.kind === "entropy") {
+      return Uint8Array.from({ length: request.bytes }, () => this.random.upTo(255));
     }
     const { disk } = this;
     if (!disk) throw new Error("An operation for a disk that is not there");

@@ -138,7 +138,14 @@ const unsound: { readonly [name: string]: readonly [readonly LogRecord[], RegExp
         request: { kind: "bill-append", offset: 0, data: new Uint8Array(1) },
       },
     }],
-    /without a bill port/,
+    /has no device for bill-append/,
+  ],
+  "random bytes without a source of them": [
+    [header, begin, {
+      kind: "snapshot-operation",
+      operation: { number: 1, request: { kind: "entropy", bytes: 4 } },
+    }],
+    /has no device for entropy/,
   ],
   "a gap between epochs": [[...start, epoch(1), epoch(3)], /Epoch 3 follows epoch 1/],
   "a repeated epoch": [[...start, epoch(1), epoch(1)], /Epoch 1 follows epoch 1/],

@@ -73,6 +73,7 @@ const request = fc.oneof(
     ranges: fc.array(fc.record({ sector: count(), sectors: count(1) }), { maxLength: 30 }),
   }),
   fc.record({ kind: fc.constant("bill-append" as const), offset: count(), data: bytes(1) }),
+  fc.record({ kind: fc.constant("entropy" as const), bytes: count(1, 1024) }),
 );
 
 const completion = fc.record({
@@ -118,13 +119,15 @@ const logRecords: { readonly [Kind in LogRecord["kind"]]: fc.Arbitrary<object> }
             fc.tuple(
               fc.record({ id: printable(1, 20), sectors: count(1, 2 ** 40) }),
               optional("readOnly", fc.boolean()),
-            ).map(([disk, readOnly]) => ({ ...disk, ...readOnly })),
+              optional("bus", fc.constantFrom("scsi" as const, "blk" as const)),
+            ).map(([disk, readOnly, bus]) => ({ ...disk, ...readOnly, ...bus })),
             { selector: (disk) => disk.id, maxLength: 16 },
-          ),
+          ).filter((disks) => disks.filter(({ bus }) => bus === "blk").length <= 4),
           bills: fc.boolean(),
         }),
         optional("bootArguments", printable(0, 200)),
-      ).map(([configuration, boot]) => ({ ...configuration, ...boot })),
+        optional("entropy", fc.boolean()),
+      ).map(([configuration, boot, entropy]) => ({ ...configuration, ...boot, ...entropy })),
       acknowledged: fc.boolean(),
       ramDigestSteps: count(1),
       consoleBase: count(),

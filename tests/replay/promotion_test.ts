@@ -32,6 +32,14 @@ Deno.test("the bank is sound after a promotion at any epoch, and the new log rep
     const { bills, console } = primary;
     const successor = await succeed(replica, { disk, bills, console });
     uncertain += successor.unknown.length;
+    // The teller's driver takes up again what it was told to be uncertain.
+    assertEquals(
+      successor.notes.flatMap((text) =>
+        /^Operation (\d+), .*: retried as operation \d+$/.exec(text)?.[1] ?? []
+      ).sort(),
+      successor.unknown.filter(({ request }) => request.kind !== "bill-append")
+        .map(({ number }) => `${number}`).sort(),
+    );
     assertEquals(successor.end.exitCode, 0);
     const { findings, finished } = audit({
       disk,

@@ -1,5 +1,6 @@
 /** Promotion without streams and files: what is left of a killed machine goes on, on another host. */
 import type { Operation } from "../../lib/board/operation.ts";
+import { fateAtPromotion } from "../../lib/board/virtio_slots.ts";
 import { DEFAULT_POLICY, type EpochPolicy } from "../../lib/epoch/policy.ts";
 import type { EndRecord, LogRecord } from "../../lib/epoch/record.ts";
 import type { Replica } from "../../lib/epoch/replica.ts";
@@ -43,6 +44,8 @@ export interface Succession {
   readonly end: EndRecord;
   /** Operations whose fate was unknown. */
   readonly unknown: readonly Operation[];
+  /** Its event log. */
+  readonly notes: readonly string[];
 }
 
 /** Promotes a replica and runs it to its end. */
@@ -57,21 +60,22 @@ export async function succeed(
   const devices = new SimulatedDevices(loop, new Seeded(replica.epoch), options.disk);
   devices.bills.write(0, options.bills ?? new Uint8Array(0));
   devices.console.write(0, options.console ?? new Uint8Array(0));
+  const notes: string[] = [];
   const live = new LiveMachine({
     ...usualLiveOptions,
     ...{ machine, clock, loop, backs: devices, elapsedTicks: options.elapsedTicks ?? 0 },
     ...{ epoch: replica.epoch, time: replica.time, stepsAtRamDigest: replica.stepsAtRamDigest },
     policy: { ...DEFAULT_POLICY, ...options.policy },
     identity: { ...usualLiveOptions.identity, term: 2 },
-    // It names the uncertain operations.
-    note: () => {},
+    note: (text) => void notes.push(text),
   });
   const sink = new MemorySink();
   live.logTo(sink.stream);
   if (options.copy) live.continueLog(options.copy);
   const unknown = replica.outstanding();
-  const isBill = ({ request }: Operation) => request.kind === "bill-append";
-  const uncertain = unknown.filter((operation) => !isBill(operation));
+  const isRepeated = ({ request }: Operation) =>
+    fateAtPromotion(request, machine.configuration) === "again";
+  const uncertain = unknown.filter((operation) => !isRepeated(operation));
   const end = await loop.see(live.run({
     term: 2,
     unknown: uncertain,
@@ -80,8 +84,8 @@ export async function succeed(
       status: "uncertain" as const,
       blocks: [],
     })),
-    again: unknown.filter(isBill),
+    again: unknown.filter(isRepeated),
     console: machine.unperformedConsole(),
   }));
-  return { log: sink.bytes, devices, end, unknown };
+  return { log: sink.bytes, devices, end, unknown, notes };
 }
