@@ -45,7 +45,7 @@ function cpus(): TreeNode {
     "reg": [0],
     "status": "okay",
     "compatible": "riscv",
-    "riscv,isa": "rv64imac_zicntr_zicsr_zifencei",
+    "riscv,isa": "rv64imafdc_zicntr_zicsr_zifencei",
     "mmu-type": "riscv,sv39",
   }, [interruptController]);
   const map = node("cpu-map", {}, [

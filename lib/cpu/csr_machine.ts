@@ -2,10 +2,10 @@
 import { constant, type Csr, stored } from "./csr.ts";
 import { type Field, legal, MSTATUS_FIXED } from "./hart_block.ts";
 import { PMP_ENTRIES, type PmpConfiguration } from "./pmp.ts";
-import { MPP_SHIFT, MSTATUS } from "./privilege.ts";
+import { MPP_SHIFT, MSTATUS, stateDirty } from "./privilege.ts";
 
-/** RV64 with A, C, I, M, S and U. */
-const MISA = 2n << 62n | letters("ACIMSU");
+/** RV64 with A, C, D, F, I, M, S and U. */
+const MISA = 2n << 62n | letters("ACDFIMSU");
 
 function letters(extensions: string): bigint {
   return Array.from(extensions, (letter) => 1n << BigInt(letter.charCodeAt(0) - 65))
@@ -22,7 +22,7 @@ export const machineCsrs: readonly Csr[] = [
   {
     number: 0x300,
     name: "mstatus",
-    read: ({ block }) => block.get("mstatus"),
+    read: ({ block }) => block.get("mstatus") | stateDirty(block.get("mstatus")),
     write: ({ block }, value) => {
       const reserved = Number(value >> BigInt(MPP_SHIFT) & 3n) === 2;
       const kept = reserved ? block.get("mstatus") & BigInt(MSTATUS.MPP) : 0n;

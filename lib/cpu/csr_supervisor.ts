@@ -2,9 +2,11 @@
 import { type Csr, stored } from "./csr.ts";
 import { trapVector } from "./csr_machine.ts";
 import { legal } from "./hart_block.ts";
-import { MSTATUS, PRIVILEGE } from "./privilege.ts";
+import { MSTATUS, PRIVILEGE, stateDirty } from "./privilege.ts";
 
-const SSTATUS = BigInt(MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.SUM | MSTATUS.MXR);
+const SSTATUS = BigInt(
+  MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.FS | MSTATUS.SUM | MSTATUS.MXR,
+);
 /** UXL: 64 bits. */
 const SSTATUS_FIXED = 2n << 32n;
 const SSIP = 2n;
@@ -16,7 +18,8 @@ export const supervisorCsrs: readonly Csr[] = [
   {
     number: 0x100,
     name: "sstatus",
-    read: ({ block }) => block.get("mstatus") & SSTATUS | SSTATUS_FIXED,
+    read: ({ block }) =>
+      block.get("mstatus") & SSTATUS | SSTATUS_FIXED | stateDirty(block.get("mstatus")),
     write: ({ block }, value) =>
       block.set("mstatus", block.get("mstatus") & ~SSTATUS | value & SSTATUS),
     effects: ["interrupts", "translation"],

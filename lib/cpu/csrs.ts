@@ -2,6 +2,7 @@
 import type { CacheCoherence } from "./coherence.ts";
 import type { Csr, CsrSources } from "./csr.ts";
 import { counterCsrs } from "./csr_counters.ts";
+import { floatCsrs } from "./csr_float.ts";
 import { machineCsrs } from "./csr_machine.ts";
 import { supervisorCsrs } from "./csr_supervisor.ts";
 import { VALUE } from "./layout.ts";
@@ -10,7 +11,12 @@ import { RECORD } from "./record.ts";
 import { csrOperations, DONE, REDIRECT, RELOAD } from "./record_emission.ts";
 
 /** Every CSR of the hart. */
-export const csrs: readonly Csr[] = [...machineCsrs, ...supervisorCsrs, ...counterCsrs];
+export const csrs: readonly Csr[] = [
+  ...machineCsrs,
+  ...supervisorCsrs,
+  ...counterCsrs,
+  ...floatCsrs,
+];
 
 const byNumber = new Map(csrs.map((csr) => [csr.number, csr]));
 

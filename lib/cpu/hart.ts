@@ -1,4 +1,4 @@
-/** The hart: RV64IMAC with M, S and U modes, run for an exact number of steps. */
+/** The hart: RV64GC with M, S and U modes, run for an exact number of steps. */
 import { Budget } from "./budget.ts";
 import type { Bus } from "./bus.ts";
 import { CodeCache } from "./code_cache.ts";
@@ -124,6 +124,7 @@ export class Hart {
   reset(entry: number, a0: bigint, a1: bigint, handOver: HandOver = {}): void {
     const { steps, trapsTaken } = this.#budget;
     for (let n = 1; n < 32; n++) this.#block.setRegister(n, 0n);
+    for (let n = 0; n < 32; n++) this.#block.setFloatRegister(n, 0n);
     for (const field of fields) this.#block.set(field, 0n);
     this.#block.setRegister(A0, a0);
     this.#block.setRegister(A1, a1);

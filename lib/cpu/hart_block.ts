@@ -1,5 +1,5 @@
 /** The hart block by name: what architectural state there is, where it lies, and which values are legal. */
-import { HART_BLOCK, INTEGER_REGISTERS } from "./layout.ts";
+import { FLOAT_REGISTERS, HART_BLOCK, INTEGER_REGISTERS } from "./layout.ts";
 
 const ALL = 0xffff_ffff_ffff_ffffn;
 const PMP_ADDRESS = (1n << 54n) - 1n;
@@ -11,7 +11,7 @@ export const MSTATUS_FIXED = 0xa_0000_0000n;
 
 /**
  * Every field with the bits it may have. Order is layout: 8 bytes each, from offset 512; the space
- * before it belongs to the integer and, later, floating-point registers.
+ * before it belongs to the integer and the floating-point registers.
  */
 export const legalBits = {
   pc: ALL - 1n,
@@ -29,7 +29,7 @@ export const legalBits = {
   interruptLines: 0xaaan,
   /** Bits of mip that software has set. */
   interruptsBySoftware: 0x222n,
-  mstatus: 0xa_007e_19aan,
+  mstatus: 0xa_007e_79aan,
   medeleg: 0xb3ffn,
   mideleg: 0x222n,
   mie: 0xaaan,
@@ -70,6 +70,7 @@ export const legalBits = {
   pmpaddr13: PMP_ADDRESS,
   pmpaddr14: PMP_ADDRESS,
   pmpaddr15: PMP_ADDRESS,
+  fcsr: 0xffn,
 } as const;
 
 /** The name of a field. */
@@ -134,5 +135,15 @@ export class HartBlock {
   /** Stores integer register `x[n]`, modulo 2^64; x0 stays 0. */
   setRegister(n: number, value: bigint): void {
     if (n !== 0) this.#words[(INTEGER_REGISTERS >> 3) + n] = value;
+  }
+
+  /** Floating-point register `f[n]`, its 64 bits unsigned. */
+  floatRegister(n: number): bigint {
+    return this.#words[(FLOAT_REGISTERS >> 3) + n]!;
+  }
+
+  /** Stores floating-point register `f[n]`, modulo 2^64. */
+  setFloatRegister(n: number, value: bigint): void {
+    this.#words[(FLOAT_REGISTERS >> 3) + n] = value;
   }
 }

@@ -7,6 +7,8 @@ import { MPP_SHIFT } from "./privilege.ts";
 export interface HartState {
   /** x1 to x31, unsigned. */
   readonly registers: readonly bigint[];
+  /** f0 to f31, the 64 bits of each, unsigned; a state from before there were any has none. */
+  readonly floatRegisters?: readonly bigint[];
   /** pc, privilege, CSRs, reservation and counts, unsigned, by name. */
   readonly fields: Readonly<Record<string, bigint>>;
 }
@@ -17,12 +19,20 @@ export class HartStateError extends Error {
   override readonly name = "HartStateError";
 }
 
+/** Fields that a state saved before floating point was there does not have; nor has it f registers, which were 0. */
+const laterFields: Readonly<Partial<Record<Field, bigint>>> = { fcsr: 0n };
+
 const REGISTERS = 31;
+const FLOAT_REGISTERS = 32;
 
 /** The state in a hart block. */
 export function saveHart(block: HartBlock): HartState {
   return {
     registers: Array.from({ length: REGISTERS }, (_, index) => block.register(index + 1)),
+    floatRegisters: Array.from(
+      { length: FLOAT_REGISTERS },
+      (_, index) => block.floatRegister(index),
+    ),
     fields: Object.fromEntries(fields.map((field) => [field, block.get(field)])),
   };
 }
@@ -32,15 +42,19 @@ export function saveHart(block: HartBlock): HartState {
  * @throws {HartStateError} When it is not one that a hart can be in; the block is unchanged then.
  */
 export function restoreHart(block: HartBlock, state: unknown): void {
-  const { registers, fields: values } = asRecord(state, "hart state");
-  if (!Array.isArray(registers) || registers.length !== REGISTERS) {
-    throw new HartStateError(`Cannot restore a hart: expected ${REGISTERS} registers`);
-  }
-  const words = registers.map((value, index) => asWord(value, `x${index + 1}`));
+  const { registers, floatRegisters, fields: values } = asRecord(state, "hart state");
+  const words = asWords(registers, REGISTERS, (index) => `x${index + 1}`);
+  const floatWords = floatRegisters === undefined
+    ? Array<bigint>(FLOAT_REGISTERS).fill(0n)
+    : asWords(floatRegisters, FLOAT_REGISTERS, (index) => `f${index}`);
   const named = asRecord(values, "hart fields");
-  const checked = fields.map((field): [Field, bigint] => [field, asWord(named[field], field)]);
+  const checked = fields.map((field): [Field, bigint] => [
+    field,
+    asWord(named[field] ?? laterFields[field], field),
+  ]);
   checkLegal(new Map(checked));
   words.forEach((value, index) => block.setRegister(index + 1, value));
+  floatWords.forEach((value, index) => block.setFloatRegister(index, value));
   for (const [field, value] of checked) block.set(field, value);
 }
 
@@ -67,6 +81,15 @@ function asRecord(value: unknown, what: string): Record<string, unknown> {
     throw new HartStateError(`Cannot restore a hart: ${what} is not an object`);
   }
   return value as Record<string, unknown>;
+}
+
+function asWords(value: unknown, count: number, nameOf: (index: number) => string): bigint[] {
+  if (!Array.isArray(value) || value.length !== count) {
+    throw new HartStateError(
+      `Cannot restore a hart: expected ${count} registers from ${nameOf(0)}`,
+    );
+  }
+  return value.map((word, index) => asWord(word, nameOf(index)));
 }
 
 /** A 64-bit word; encoders may have made a small one a number. */

@@ -39,6 +39,7 @@ import {
 import { operations, PSEUDO } from "./operations.ts";
 import { emitHandler, pcOf } from "./record_emission.ts";
 import type { Frame } from "./record_emission.ts";
+import { addFloatFunctions } from "./soft_float.ts";
 
 /** What the interpreter calls when it cannot go on by itself. See `slow_paths.ts`. */
 export interface InterpreterImports {
@@ -86,6 +87,7 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
   const decode = module.importFunction("decode", { parameters: ["i32"], results: [] });
   const crossing = module.importFunction("crossing", takesOne);
   const synchronise = addSynchronise(module);
+  const float = addFloatFunctions(module);
 
   const builder = new FunctionBuilder({ parameters: [], results: [] });
   const frame: Frame = {
@@ -99,10 +101,12 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
     host: builder.local("i32"),
     result: builder.local("i64"),
     outcome: builder.local("i32"),
+    rounding: builder.local("i32"),
     dispatch: new Label(),
     lookup: new Label(),
     enter: new Label(),
     slow: { ...imports, synchronise },
+    float,
   };
   const handlers: Code[] = [];
   handlers[PSEUDO.undecoded] = undecoded(frame, decode);

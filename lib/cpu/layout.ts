@@ -25,6 +25,9 @@ export const HART_BLOCK_BYTES = 1024;
 /** Integer register `x[n]` is at `INTEGER_REGISTERS + 8 * n`; the slot of x0 holds 0 for ever. */
 export const INTEGER_REGISTERS: number = HART_BLOCK;
 
+/** Floating-point register `f[n]` is at `FLOAT_REGISTERS + 8 * n`. */
+export const FLOAT_REGISTERS: number = HART_BLOCK + 256;
+
 /** The engine block. */
 export const ENGINE_BLOCK = 0x1000;
 /** Writes to x0 go here. */

@@ -3,7 +3,7 @@
 /** Privilege levels. */
 export const PRIVILEGE = { user: 0, supervisor: 1, machine: 3 } as const;
 
-/** Bits of mstatus; all of those that this hart has lie in the lower word. */
+/** Bits of mstatus in the lower word, where all of those lie that this hart stores. */
 export const MSTATUS = {
   SIE: 1 << 1,
   MIE: 1 << 3,
@@ -11,6 +11,7 @@ export const MSTATUS = {
   MPIE: 1 << 7,
   SPP: 1 << 8,
   MPP: 3 << 11,
+  FS: 3 << 13,
   MPRV: 1 << 17,
   SUM: 1 << 18,
   MXR: 1 << 19,
@@ -18,6 +19,11 @@ export const MSTATUS = {
   TW: 1 << 21,
   TSR: 1 << 22,
 } as const;
+
+/** What mstatus and sstatus show in bit 63, SD, whether FS says dirty (section 3.1.6.6). */
+export function stateDirty(mstatus: bigint): bigint {
+  return (mstatus & BigInt(MSTATUS.FS)) === BigInt(MSTATUS.FS) ? 1n << 63n : 0n;
+}
 
 /** Position of MPP in mstatus. */
 export const MPP_SHIFT = 11;

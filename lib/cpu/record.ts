@@ -11,7 +11,13 @@
  * ```
  */
 import { decode, type Decoded, lengthOf } from "../isa/decoder.ts";
-import { INTEGER_REGISTERS, PAGE_BYTES, RECORD_BYTES, ZERO_SINK } from "./layout.ts";
+import {
+  FLOAT_REGISTERS,
+  INTEGER_REGISTERS,
+  PAGE_BYTES,
+  RECORD_BYTES,
+  ZERO_SINK,
+} from "./layout.ts";
 import { isRelative, OperationSearch, type Part } from "./operations.ts";
 import type { Forward } from "./idioms.ts";
 import type { Format } from "../isa/instruction.ts";
@@ -62,11 +68,13 @@ export class RecordWriter {
     this.#halves[at >> 1] = operation;
   }
 
-  #operands(at: number, { rd, rs1, rs2, imm, bits }: Decoded, near: boolean): void {
+  #operands(at: number, decoded: Decoded, near: boolean): void {
     const half = at >> 1;
-    this.#halves[half + 1] = rd === 0 ? ZERO_SINK : register(rd);
-    this.#halves[half + 2] = register(rs1);
-    this.#halves[half + 3] = register(rs2);
+    const { imm, bits } = decoded;
+    const rd = register(decoded, "rd");
+    this.#halves[half + 1] = rd === INTEGER_REGISTERS ? ZERO_SINK : rd;
+    this.#halves[half + 2] = register(decoded, "rs1");
+    this.#halves[half + 3] = register(decoded, "rs2");
     this.#words[(at >> 2) + 2] = near ? imm * RECORD_BYTES_PER_BYTE : imm;
     this.#words[(at >> 2) + 3] = bits;
   }
@@ -96,6 +104,7 @@ const writesRegister: Readonly<Record<Format, boolean>> = {
   J: true,
   shift: true,
   csr: true,
+  rounding: true,
   S: false,
   B: false,
 };
@@ -112,13 +121,20 @@ const usesSecond: Readonly<Record<Format, boolean>> = {
 
 /** Which operand of the second instruction is the first one's result. */
 function forwarded(first: Decoded, second: Decoded): Forward {
-  if (!writesRegister[first.instruction.format] || first.rd === 0) return "none";
+  const result = register(first, "rd");
+  if (!writesRegister[first.instruction.format] || result === INTEGER_REGISTERS) return "none";
   const { format } = second.instruction;
-  if (format !== "U" && format !== "J" && second.rs1 === first.rd) return "rs1";
-  return usesSecond[format] && second.rs2 === first.rd ? "rs2" : "none";
+  if (format !== "U" && format !== "J" && register(second, "rs1") === result) return "rs1";
+  return usesSecond[format] && register(second, "rs2") === result ? "rs2" : "none";
 }
 
-const register = (n: number) => INTEGER_REGISTERS + 8 * n;
+const floatNames = { rd: "fd", rs1: "fs1", rs2: "fs2" } as const;
+
+/** Where in memory the register is that an operand names. */
+function register(decoded: Decoded, operand: keyof typeof floatNames): number {
+  const isFloat = decoded.instruction.operands.includes(floatNames[operand]);
+  return (isFloat ? FLOAT_REGISTERS : INTEGER_REGISTERS) + 8 * decoded[operand];
+}
 
 function isNear({ instruction, length, imm }: Decoded, pageOffset: number): boolean {
   if (!isRelative(instruction) || pageOffset + length > PAGE_BYTES) return false;

@@ -1,9 +1,20 @@
 /** The emission of the interpreter: operands come from the decoded record, registers live in memory. */
-import type { CsrOperation, Emission, SystemEvent, Width } from "../isa/emission.ts";
+import type { CsrOperation, Emission, FloatRoutine, SystemEvent, Width } from "../isa/emission.ts";
 import { br, brIf, call, type Code, i32, i64, type Label, type Local, when } from "../wasm/code.ts";
-import { READ_TLB, REMAINING, TLB_ENTRIES, TLB_ENTRY_BYTES, VALUE, WRITE_TLB } from "./layout.ts";
+import { fieldOffset } from "./hart_block.ts";
+import {
+  FLOAT_REGISTERS,
+  READ_TLB,
+  REMAINING,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  VALUE,
+  WRITE_TLB,
+} from "./layout.ts";
 import type { Operation, Part } from "./operations.ts";
 import type { Forward } from "./idioms.ts";
+import { MSTATUS } from "./privilege.ts";
+import type { FloatFunctions } from "./soft_float.ts";
 import { RECORD, RECORD_BYTES_PER_BYTE } from "./record.ts";
 
 /** What all handlers of the interpreter share. */
@@ -28,6 +39,8 @@ export interface Frame {
   readonly result: Local;
   /** What a slow path has answered. */
   readonly outcome: Local;
+  /** The rounding mode of the instruction. */
+  readonly rounding: Local;
   /** Executes the record at `record`. */
   readonly dispatch: Label;
   /** Goes to `target`. */
@@ -36,6 +49,8 @@ export interface Frame {
   readonly enter: Label;
   /** Indices of the slow paths. */
   readonly slow: SlowPaths;
+  /** The arithmetic of F and D. */
+  readonly float: FloatFunctions;
 }
 
 /** Function indices of the slow paths. */
@@ -79,6 +94,9 @@ export const DONE = 1;
 export const REDIRECT = 2;
 /** What a store-conditional answers instead of a place to write to when it fails. */
 export const FAILED = 1;
+
+/** The rounding mode that means that of frm, the last one that is one, and where in fcsr frm lies (section 11.2). */
+const DYNAMIC = 7, LAST_ROUNDING = 4, FRM_SHIFT = 5;
 
 const PAGE_MASK = -4096;
 const ENTRY_VALUE = 8;
@@ -172,6 +190,19 @@ class RecordEmission implements Emission {
     return this.#place.forwarded === "rs2" ? this.#frame.result.get : this.#register(RECORD.rs2);
   }
 
+  get fs1(): Code {
+    return this.rs1;
+  }
+
+  get fs2(): Code {
+    return this.rs2;
+  }
+
+  get fs3(): Code {
+    const bits = i32.load(this.#frame.record.get, this.#place.after + RECORD.bits);
+    return i64.load(i32.shl(i32.shr_u(bits, i32.const(27)), i32.const(3)), FLOAT_REGISTERS);
+  }
+
   get imm(): Code {
     return i64.load32_s(this.#frame.record.get, this.#place.after + RECORD.imm);
   }
@@ -198,6 +229,44 @@ class RecordEmission implements Emission {
       this.#place.keepsResult
         ? [result.set(value), i64.store(at, result.get)]
         : i64.store(at, value),
+    );
+  }
+
+  requireFloat(): void {
+    const status = i32.load(i32.const(0), fieldOffset.mstatus);
+    this.#code.push(
+      when(i32.eqz(i32.and(status, i32.const(MSTATUS.FS))), this.#event("illegal")),
+    );
+  }
+
+  rounding(): Code {
+    const { record, rounding } = this.#frame;
+    const dynamic = i32.shr_u(i32.load(i32.const(0), fieldOffset.fcsr), i32.const(FRM_SHIFT));
+    this.#code.push(
+      rounding.set(i32.load(record.get, this.#place.after + RECORD.imm)),
+      when(i32.eq(rounding.get, i32.const(DYNAMIC)), rounding.set(dynamic)),
+      when(i32.gt_u(rounding.get, i32.const(LAST_ROUNDING)), this.#event("illegal")),
+    );
+    return rounding.get;
+  }
+
+  float(routine: FloatRoutine, rounding: Code, ...operands: readonly Code[]): Code {
+    return call(this.#frame.float.routines[routine], ...operands, rounding);
+  }
+
+  raise(flags: Code): void {
+    this.#code.push(call(this.#frame.float.raise, flags));
+  }
+
+  fd(value: Code): void {
+    this.rd(value);
+    const status = i32.load(i32.const(0), fieldOffset.mstatus);
+    const dirty = i32.const(MSTATUS.FS);
+    this.#code.push(
+      when(
+        i32.ne(i32.and(status, dirty), dirty),
+        i32.store(i32.const(0), i32.or(status, dirty), fieldOffset.mstatus),
+      ),
     );
   }
 
@@ -281,14 +350,16 @@ class RecordEmission implements Emission {
   }
 
   system(event: SystemEvent): void {
-    this.#code.push(
-      this.#call(
-        this.#frame.slow.system,
-        i32.const(systemEvents.indexOf(event)),
-        this.#frame.record.get,
-      ),
-    );
+    this.#code.push(this.#event(event));
     this.#mayRedirect = true;
+  }
+
+  #event(event: SystemEvent): Code {
+    return this.#call(
+      this.#frame.slow.system,
+      i32.const(systemEvents.indexOf(event)),
+      this.#frame.record.get,
+    );
   }
 
   /** Sets `host` to where the bytes at an address are, by the TLB or by the slow path. */

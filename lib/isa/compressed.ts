@@ -74,7 +74,7 @@ const prime = (name: string, match: number, base: string): Compressed => ({
   expand: (h) => of(primeHigh(h), primeHigh(h), primeLow(h), 0),
 });
 
-/** C for RV64, without the floating-point loads and stores. */
+/** C for RV64 with D. */
 export const compressed: readonly Compressed[] = [
   {
     name: "c.addi4spn",
@@ -82,6 +82,13 @@ export const compressed: readonly Compressed[] = [
     match: 0x0000,
     base: "addi",
     expand: (h) => unless(spWide(h) === 0, of(primeLow(h), SP, 0, spWide(h))),
+  },
+  {
+    name: "c.fld",
+    mask: 0xe003,
+    match: 0x2000,
+    base: "fld",
+    expand: (h) => of(primeLow(h), primeHigh(h), 0, doubleOffset(h)),
   },
   {
     name: "c.lw",
@@ -96,6 +103,13 @@ export const compressed: readonly Compressed[] = [
     match: 0x6000,
     base: "ld",
     expand: (h) => of(primeLow(h), primeHigh(h), 0, doubleOffset(h)),
+  },
+  {
+    name: "c.fsd",
+    mask: 0xe003,
+    match: 0xa000,
+    base: "fsd",
+    expand: (h) => of(0, primeHigh(h), primeLow(h), doubleOffset(h)),
   },
   {
     name: "c.sw",
@@ -202,6 +216,13 @@ export const compressed: readonly Compressed[] = [
     expand: (h) => of(full(h), full(h), 0, unsigned6(h)),
   },
   {
+    name: "c.fldsp",
+    mask: 0xe003,
+    match: 0x2002,
+    base: "fld",
+    expand: (h) => of(full(h), SP, 0, spDoubleLoad(h)),
+  },
+  {
     name: "c.lwsp",
     mask: 0xe003,
     match: 0x4002,
@@ -249,6 +270,13 @@ export const compressed: readonly Compressed[] = [
     match: 0x9002,
     base: "add",
     expand: (h) => unless(second(h) === 0, of(full(h), full(h), second(h), 0)),
+  },
+  {
+    name: "c.fsdsp",
+    mask: 0xe003,
+    match: 0xa002,
+    base: "fsd",
+    expand: (h) => of(0, SP, second(h), spDoubleStore(h)),
   },
   {
     name: "c.swsp",

@@ -1,6 +1,9 @@
 /** Decoding, derived from the tables. */
 import { atomics } from "./atomic.ts";
 import { type Compressed, compressed } from "./compressed.ts";
+import { floatComputation } from "./float_computation.ts";
+import { floatTransfer } from "./float_transfer.ts";
+import { floatConversion } from "./float_conversion.ts";
 import { immediate, type Instruction } from "./instruction.ts";
 import { integer } from "./integer.ts";
 import { multiplication } from "./multiply.ts";
@@ -12,6 +15,9 @@ export const instructions: readonly Instruction[] = [
   ...integer,
   ...multiplication,
   ...atomics,
+  ...floatTransfer,
+  ...floatComputation,
+  ...floatConversion,
   ...csrInstructions,
   ...privileged,
 ];

@@ -8,10 +8,26 @@ export const registerNames: readonly string[] = [
   ...["s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"],
 ];
 
+/** Names of the floating-point registers in the calling convention. */
+export const floatRegisterNames: readonly string[] = [
+  ...["ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "fs0", "fs1"],
+  ...["fa0", "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7"],
+  ...["fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11"],
+  ...["ft8", "ft9", "ft10", "ft11"],
+];
+
+/** Names of the rounding modes by their number. */
+const roundingNames = ["rne", "rtz", "rdn", "rup", "rmm", "5", "6", "dyn"];
+
 const parts: Readonly<Record<string, (decoded: Decoded, address: bigint) => string>> = {
   rd: ({ rd }) => registerNames[rd]!,
   rs1: ({ rs1 }) => registerNames[rs1]!,
   rs2: ({ rs2 }) => registerNames[rs2]!,
+  fd: ({ rd }) => floatRegisterNames[rd]!,
+  fs1: ({ rs1 }) => floatRegisterNames[rs1]!,
+  fs2: ({ rs2 }) => floatRegisterNames[rs2]!,
+  fs3: ({ bits }) => floatRegisterNames[bits >>> 27]!,
+  rm: ({ imm }) => roundingNames[imm]!,
   imm: ({ imm }) => String(imm),
   upper: ({ imm }) => `0x${(imm >>> 12).toString(16)}`,
   csr: ({ bits }) => `0x${(bits >>> 20).toString(16)}`,
@@ -22,6 +38,6 @@ const parts: Readonly<Record<string, (decoded: Decoded, address: bigint) => stri
 export function disassemble(word: number, address: bigint): string {
   const decoded = decode(word);
   const { name, operands } = decoded.instruction;
-  const text = operands.replaceAll(/[a-z]+[12]?/g, (part) => parts[part]!(decoded, address));
+  const text = operands.replaceAll(/[a-z]+[123]?/g, (part) => parts[part]!(decoded, address));
   return text === "" ? name : `${name} ${text.replaceAll(",", ", ")}`;
 }

@@ -9,6 +9,16 @@ import type { Code } from "../wasm/code.ts";
 /** Bytes of a memory access. */
 export type Width = 1 | 2 | 4 | 8;
 
+/** The arithmetic of F and D that a routine does: rounded as the mode says, flags raised, NaNs canonical. */
+export type FloatRoutine =
+  | `${"add" | "multiply" | "divide" | "squareRoot" | "multiplyAdd"}.${"s" | "d"}`
+  /** From a 64-bit integer. */
+  | `${"fromSigned" | "fromUnsigned"}.${"s" | "d"}`
+  /** From a double to an integer, saturating: signed and unsigned, 32 and 64 bits. */
+  | `toInteger.${"w" | "wu" | "l" | "lu"}`
+  /** From a double to a single. */
+  | "narrow.s";
+
 /** What a Zicsr instruction does with the register's old value. */
 export type CsrOperation = "write" | "set" | "clear";
 
@@ -31,6 +41,12 @@ export interface Emission {
   readonly rs1: Code;
   /** Second source register. */
   readonly rs2: Code;
+  /** First source among the f registers. */
+  readonly fs1: Code;
+  /** Second source among the f registers. */
+  readonly fs2: Code;
+  /** Third source among the f registers. */
+  readonly fs3: Code;
   /** Immediate, sign-extended; the zero-extended 5 bits of the immediate forms of Zicsr. */
   readonly imm: Code;
   /** Address of this instruction. */
@@ -41,6 +57,16 @@ export interface Emission {
   keep(value: Code): Code;
   /** Writes the destination register. */
   rd(value: Code): void;
+  /** Traps when floating point is off (mstatus.FS): what every instruction of F and D begins with. */
+  requireFloat(): void;
+  /** The rounding mode (32 bits), that of `frm` when the instruction says so; traps when it is reserved. */
+  rounding(): Code;
+  /** Computes what a routine does to these values with this rounding mode. */
+  float(routine: FloatRoutine, rounding: Code, ...operands: readonly Code[]): Code;
+  /** Sets these bits (32) of `fflags`. */
+  raise(flags: Code): void;
+  /** Writes the destination among the f registers. */
+  fd(value: Code): void;
   /** The value in memory, extended from `width` bytes; to be used once. */
   load(address: Code, width: Width, extend: "signed" | "unsigned"): Code;
   /** Writes the low `width` bytes of a value to memory. */

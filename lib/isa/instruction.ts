@@ -1,8 +1,11 @@
 /** The shape of an entry of the instruction table, and the formats of 32-bit instructions. */
 import type { Emission } from "./emission.ts";
 
-/** Instruction formats by what their immediate is (unprivileged specification, section 2.3). */
-export type Format = "R" | "I" | "S" | "B" | "U" | "J" | "shift" | "csr";
+/**
+ * Instruction formats by what their immediate is (unprivileged specification, section 2.3); that of `rounding`
+ * is the rounding mode (section 11.2).
+ */
+export type Format = "R" | "I" | "S" | "B" | "U" | "J" | "shift" | "csr" | "rounding";
 
 /** One instruction: how it is encoded, how it is written, what it does. */
 export interface Instruction {
@@ -14,7 +17,7 @@ export interface Instruction {
   readonly match: number;
   /** Where its immediate lies. */
   readonly format: Format;
-  /** Operands in the order of the assembly language, as in `rd,rs1,imm`. */
+  /** Operands in the order of the assembly language, as in `rd,rs1,imm`; `fs1` is rs1 in the f registers. */
   readonly operands: string;
   /** What it does, for any engine. */
   readonly meaning: (i: Emission) => void;
@@ -23,15 +26,22 @@ export interface Instruction {
 /** Major opcodes (bits 6:0). */
 export const OPCODE = {
   load: 0x03,
+  loadFloat: 0x07,
   miscMem: 0x0f,
   opImm: 0x13,
   auipc: 0x17,
   opImm32: 0x1b,
   store: 0x23,
+  storeFloat: 0x27,
   amo: 0x2f,
   op: 0x33,
   lui: 0x37,
   op32: 0x3b,
+  multiplyAdd: 0x43,
+  multiplySubtract: 0x47,
+  negatedMultiplySubtract: 0x4b,
+  negatedMultiplyAdd: 0x4f,
+  float: 0x53,
   branch: 0x63,
   jalr: 0x67,
   jal: 0x6f,
@@ -73,4 +83,5 @@ export const immediate: Readonly<Record<Format, (bits: number) => number>> = {
   J: (bits) => (bits >> 31) << 20 | (bits & 0xff000) | (bits >>> 9 & 0x800) | (bits >>> 20 & 0x7fe),
   shift: (bits) => bits >>> 20 & 0x3f,
   csr: (bits) => bits >>> 15 & 0x1f,
+  rounding: (bits) => bits >>> 12 & 7,
 };

@@ -23,8 +23,8 @@ const high = (value: Code) => i64.shr_u(value, i64.const(32));
 const sign = (value: Code) => i64.shr_s(value, i64.const(63));
 const word = (value: Code) => i64.extend_s(i32.wrap(value));
 
-/** The upper 64 bits of an unsigned product, from products of halves. */
-function upperUnsigned(a: Code, b: Code, i: Emission): Code {
+/** The upper 64 bits of an unsigned product, from products of halves; operands are used several times. */
+export function upperUnsigned(a: Code, b: Code, i: Pick<Emission, "keep">): Code {
   const middle = i.keep(
     i64.add(i64.mul(high(a), low(b)), high(i64.mul(low(a), low(b)))),
   );

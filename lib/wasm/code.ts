@@ -24,7 +24,7 @@ const target = (label: Label): Mark => ({ kind: "target", label });
 const end: Mark = { kind: "leave" };
 
 /** Value types (WebAssembly specification, section 5.3.1). */
-export const valueType = { i32: 0x7f, i64: 0x7e } as const;
+export const valueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const;
 /** A value type. */
 export type ValueType = keyof typeof valueType;
 
@@ -73,6 +73,11 @@ export const i32 = {
   eqz: unary(0x45),
   eq: binary(0x46),
   ne: binary(0x47),
+  lt_s: binary(0x48),
+  lt_u: binary(0x49),
+  gt_s: binary(0x4a),
+  gt_u: binary(0x4b),
+  ge_s: binary(0x4e),
   add: binary(0x6a),
   sub: binary(0x6b),
   mul: binary(0x6c),
@@ -80,11 +85,14 @@ export const i32 = {
   rem_s: binary(0x6f),
   rem_u: binary(0x70),
   and: binary(0x71),
+  or: binary(0x72),
   shl: binary(0x74),
   shr_s: binary(0x75),
   shr_u: binary(0x76),
   /** The low 32 bits of a 64-bit value. */
   wrap: unary(0xa7),
+  /** The bits of a 32-bit floating-point value. */
+  reinterpret: unary(0xbc),
 };
 
 /** Instructions on 64-bit integers. */
@@ -109,8 +117,11 @@ export const i64 = {
   ne: binary(0x52),
   lt_s: binary(0x53),
   lt_u: binary(0x54),
+  gt_u: binary(0x56),
   ge_s: binary(0x59),
   ge_u: binary(0x5a),
+  /** Leading zeros. */
+  clz: unary(0x79),
   add: binary(0x7c),
   sub: binary(0x7d),
   mul: binary(0x7e),
@@ -131,6 +142,44 @@ export const i64 = {
   extend_u: unary(0xad),
   /** The low 32 bits of a 64-bit value, sign-extended. */
   extend32_s: unary(0xc4),
+  /** The bits of a 64-bit floating-point value. */
+  reinterpret: unary(0xbd),
+};
+
+/** Instructions on 32-bit floating-point values: round to nearest, no flags, NaN payloads open. */
+export const f32 = {
+  eq: binary(0x5b),
+  lt: binary(0x5d),
+  le: binary(0x5f),
+  sqrt: unary(0x91),
+  add: binary(0x92),
+  sub: binary(0x93),
+  mul: binary(0x94),
+  div: binary(0x95),
+  /** The nearest one to a 64-bit floating-point value. */
+  demote: unary(0xb6),
+  /** The value with these bits. */
+  reinterpret: unary(0xbe),
+};
+
+/** The same on 64-bit floating-point values. */
+export const f64 = {
+  eq: binary(0x61),
+  lt: binary(0x63),
+  le: binary(0x65),
+  sqrt: unary(0x9f),
+  add: binary(0xa0),
+  sub: binary(0xa1),
+  mul: binary(0xa2),
+  div: binary(0xa3),
+  /** A 32-bit signed integer, which it can always hold. */
+  convert_i32_s: unary(0xb7),
+  /** The same of an unsigned one. */
+  convert_i32_u: unary(0xb8),
+  /** A 32-bit floating-point value, which it can always hold. */
+  promote: unary(0xbb),
+  /** The value with these bits. */
+  reinterpret: unary(0xbf),
 };
 
 /** Code that may leave through `label` to its end. */

@@ -7,6 +7,7 @@ export interface Operands {
   readonly rd?: number;
   readonly rs1?: number;
   readonly rs2?: number;
+  readonly rs3?: number;
   readonly imm?: number;
   readonly csr?: number;
 }
@@ -22,13 +23,15 @@ const bitsOf: Readonly<Record<Format, (imm: number) => number>> = {
     (imm >> 20 & 1) << 31 | (imm >> 1 & 0x3ff) << 21 | (imm >> 11 & 1) << 20 | imm & 0xff000,
   shift: (imm) => (imm & 63) << 20,
   csr: (imm) => (imm & 31) << 15,
+  rounding: (imm) => (imm & 7) << 12,
 };
 
 /** The 32 bits of an instruction. */
 export function encode(name: string, operands: Operands = {}): number {
-  const { rd = 0, rs1 = 0, rs2 = 0, imm = 0, csr = 0 } = operands;
+  const { rd = 0, rs1 = 0, rs2 = 0, rs3 = 0, imm = 0, csr = 0 } = operands;
   const { match, format } = instructionNamed(name);
-  return (match | rd << 7 | rs1 << 15 | rs2 << 20 | bitsOf[format](imm) | csr << 20) >>> 0;
+  const registers = rd << 7 | rs1 << 15 | rs2 << 20 | rs3 << 27;
+  return (match | registers | bitsOf[format](imm) | csr << 20) >>> 0;
 }
 
 /** Bytes of a sequence of instructions, each of 32 bits. */

@@ -59,21 +59,28 @@ export class TestMachine {
     return this.hart.save().registers[n - 1]!;
   }
 
+  /** A floating-point register. */
+  f(n: number): bigint {
+    return this.hart.save().floatRegisters![n]!;
+  }
+
   /** A field of the hart's state: pc, a CSR, … */
   field(name: string): bigint {
     return this.hart.save().fields[name]!;
   }
 
-  /** Sets fields and registers (`x5`) of the hart's state. */
+  /** Sets fields and registers (`x5`, `f5`) of the hart's state. */
   set(values: Readonly<Record<string, number | bigint>>): void {
-    const { registers, fields } = this.hart.save();
+    const { registers, floatRegisters, fields } = this.hart.save();
     const changed = [...registers];
+    const changedFloat = [...floatRegisters!];
     const named: Record<string, bigint> = { ...fields };
     for (const [name, value] of Object.entries(values)) {
       if (/^x\d+$/.test(name)) changed[Number(name.slice(1)) - 1] = BigInt(value);
+      else if (/^f\d+$/.test(name)) changedFloat[Number(name.slice(1))] = BigInt(value);
       else named[name] = BigInt(value);
     }
-    this.hart.restore({ registers: changed, fields: named });
+    this.hart.restore({ registers: changed, floatRegisters: changedFloat, fields: named });
   }
 
   /** A 64-bit word of RAM. */

@@ -86,6 +86,14 @@ const expansions: readonly (readonly [number, string])[] = [
   [0x9faa, "add t6, t6, a0"],
   [0xdffe, "sw t6, 252(sp)"],
   [0xffaa, "sd a0, 504(sp)"],
+  [0x2588, "fld fa0, 8(a1)"],
+  [0x3c64, "fld fs1, 248(s0)"],
+  [0xa588, "fsd fa0, 8(a1)"],
+  [0xb8fc, "fsd fa5, 240(s1)"],
+  [0x2022, "fld ft0, 8(sp)"],
+  [0x3ffe, "fld ft11, 504(sp)"],
+  [0xa42a, "fsd fa0, 8(sp)"],
+  [0xbffe, "fsd ft11, 504(sp)"],
 ];
 
 Deno.test("a compressed instruction is its expansion", () => {
@@ -98,6 +106,48 @@ Deno.test("a compressed instruction is its expansion", () => {
     ),
   );
   assertEquals(compressed.filter(({ name }) => !reached.has(name)).map(({ name }) => name), []);
+});
+
+// The same assembler's, with the rounding mode that it does not write when it is dynamic.
+const floats: readonly (readonly [number, string])[] = [
+  [0x02c59553, "fadd.d fa0, fa1, fa2, rtz"],
+  [0x09f4f053, "fsub.s ft0, fs1, ft11, dyn"],
+  [0x6ac5f543, "fmadd.d fa0, fa1, fa2, fa3, dyn"],
+  [0x203130cf, "fnmadd.s ft1, ft2, ft3, ft4, rup"],
+  [0x203100c7, "fmsub.s ft1, ft2, ft3, ft4, rne"],
+  [0x223120cb, "fnmsub.d ft1, ft2, ft3, ft4, rdn"],
+  [0x103170d3, "fmul.s ft1, ft2, ft3, dyn"],
+  [0x1a3170d3, "fdiv.d ft1, ft2, ft3, dyn"],
+  [0x5a0df453, "fsqrt.d fs0, fs11, dyn"],
+  [0x22c58553, "fsgnj.d fa0, fa1, fa2"],
+  [0x20c59553, "fsgnjn.s fa0, fa1, fa2"],
+  [0x22c5a553, "fsgnjx.d fa0, fa1, fa2"],
+  [0x28c58553, "fmin.s fa0, fa1, fa2"],
+  [0x2ac59553, "fmax.d fa0, fa1, fa2"],
+  [0xa0c58553, "fle.s a0, fa1, fa2"],
+  [0xa2c59553, "flt.d a0, fa1, fa2"],
+  [0xa2c5a553, "feq.d a0, fa1, fa2"],
+  [0xe0059553, "fclass.s a0, fa1"],
+  [0xe0058553, "fmv.x.w a0, fa1"],
+  [0xf0058553, "fmv.w.x fa0, a1"],
+  [0xe2058553, "fmv.x.d a0, fa1"],
+  [0xf2058553, "fmv.d.x fa0, a1"],
+  [0xc0059553, "fcvt.w.s a0, fa1, rtz"],
+  [0xc015f553, "fcvt.wu.s a0, fa1, dyn"],
+  [0xc225f553, "fcvt.l.d a0, fa1, dyn"],
+  [0xc235f553, "fcvt.lu.d a0, fa1, dyn"],
+  [0xd035c553, "fcvt.s.lu fa0, a1, rmm"],
+  [0xd2058553, "fcvt.d.w fa0, a1, rne"],
+  [0x4015f553, "fcvt.s.d fa0, fa1, dyn"],
+  [0x42058553, "fcvt.d.s fa0, fa1, rne"],
+  [0xffc5a507, "flw fa0, -4(a1)"],
+  [0x7ff5b507, "fld fa0, 2047(a1)"],
+  [0xfea5ae27, "fsw fa0, -4(a1)"],
+  [0x80a5b027, "fsd fa0, -2048(a1)"],
+];
+
+Deno.test("floating-point instructions are written with their registers and rounding mode", () => {
+  for (const [word, text] of floats) assertEquals(disassemble(word, 0n), text);
 });
 
 Deno.test("an immediate survives encoding and decoding", () => {

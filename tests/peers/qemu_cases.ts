@@ -34,6 +34,7 @@ import {
   COMPUTATIONS,
   compute,
   control,
+  FLOAT_COMPUTATIONS,
   randomWord,
   reservation,
 } from "./qemu_operations.ts";
@@ -62,6 +63,7 @@ import {
   lockedAccess,
   OPEN,
 } from "./qemu_protection.ts";
+import { floatOperand } from "./qemu_float_operands.ts";
 import { Random } from "./qemu_random.ts";
 import { pageTableEntry } from "./qemu_layout.ts";
 
@@ -84,6 +86,7 @@ export interface Case {
   readonly code: Uint8Array;
   readonly codeOffset: number;
   readonly registers: readonly bigint[];
+  readonly floatRegisters: readonly bigint[];
   readonly csrs: Readonly<Record<CsrName, bigint>>;
   readonly patches: readonly (readonly [number, bigint])[];
 }
@@ -117,6 +120,18 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     operations: (turn) => [
       [3, (p) => compute(p, entry(COMPUTATIONS, turn))],
       [3, (p) => compute(p)],
+    ],
+  },
+  floats: {
+    modes: ANY_MODE,
+    translated: "sometimes",
+    length: [10, 30],
+    operations: (turn) => [
+      [3, (p) => compute(p, entry(FLOAT_COMPUTATIONS, turn))],
+      [6, (p) => compute(p, p.random.pick(FLOAT_COMPUTATIONS))],
+      [1, (p) => csrAccess(p, entry(CSR_RULES, turn % 3))],
+      [1, (p) => access(p, isTranslated(p))],
+      [1, (p) => compute(p)],
     ],
   },
   control: {
@@ -362,6 +377,7 @@ export function generateCase(seed: number, number: number): Case {
     code: p.code.bytes(),
     codeOffset,
     registers,
+    floatRegisters: Array.from({ length: 32 }, () => floatOperand(random, "either")),
     csrs: {
       ...csrs,
       ...(processor !== "prioritised" ? { mie: 0n, mip: 0n } : {}),
@@ -374,7 +390,8 @@ export function generateCase(seed: number, number: number): Case {
 function initialStatus(random: Random, mode: Mode): bigint {
   // SIE, SPIE, MPIE, SPP, SUM, MXR, TVM, TW, TSR; MIE stays off until the case has begun.
   const free = random.oneIn(3) ? 0x7c_01a2n : 0x0c_01a2n;
-  return (random.bits64() & free) | BigInt(mode) << 11n | 0xan << 32n;
+  const floatState = random.oneIn(6) ? 0n : 3n << 13n;
+  return (random.bits64() & free) | BigInt(mode) << 11n | floatState | 0xan << 32n;
 }
 
 function initialRegisters(p: Program): bigint[] {
@@ -443,6 +460,7 @@ function initialCsrs(
     sepc: BigInt(CODE + CODE_BYTES),
     scause: BigInt(random.pick([0, 2, 5, 8, 13, 15])),
     stval: random.operand(),
+    fcsr: random.bits64() & (random.oneIn(4) ? 0xffn : 0x7fn),
     mcause: interruptCause ? 1n << 63n | 5n : 2n,
     mtval: random.operand(),
     ...OPEN,

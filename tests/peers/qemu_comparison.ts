@@ -38,6 +38,10 @@ export function differences(peer: Result, here: Result): string[] {
     const ours = here.registers[number];
     if (value !== ours) differ(`x${number} (${REGISTER_NAMES[number]})`, value, ours);
   });
+  peer.floatRegisters.forEach((value, number) => {
+    const ours = here.floatRegisters[number];
+    if (value !== ours) differ(`f${number}`, value, ours);
+  });
   for (const [name, value] of Object.entries(peer.csrs)) {
     const ours = here.csrs[name as keyof Result["csrs"]];
     if (value !== ours) differ(name, value, ours);
@@ -69,6 +73,7 @@ export function describeCase(seed: number, item: Case): string {
     `alone: LOCKSTEP_QEMU_SEED=${seed} LOCKSTEP_QEMU_FIRST=${item.number} LOCKSTEP_QEMU_CASES=1`,
     Object.entries(item.csrs).map(([name, value]) => `${name}=${hex(value)}`).join(" "),
     item.registers.map((value, index) => `${REGISTER_NAMES[index + 1]}=${hex(value)}`).join(" "),
+    item.floatRegisters.map((value, index) => `f${index}=${hex(value)}`).join(" "),
     `tables: ${
       known.map(([address, value]) => `[${hex(address - RAM_BASE)}]=${hex(value)}`).join(" ")
     }`,

@@ -45,10 +45,17 @@ const STATUS_XL = 0xan << 32n, SSTATUS_XL = 2n << 32n;
 const SSTATUS_FREE = 0xc_0122n;
 const MSTATUS_FREE = 0x7e_01aan;
 const MPP = 0x1800n;
+/** FS, off or dirty: see the differences. */
+const FS = 0x6000n;
 
-/** `mstatus` operands: MPP holds an implemented mode, UXL and SXL stay 64, and nothing of V, F, X and H. */
+/** `sstatus` operands: UXL stays 64. */
+function sstatusOperand(random: Random, change: Change): bigint {
+  return bits(SSTATUS_FREE, SSTATUS_XL)(random, change) | (random.oneIn(2) ? FS : 0n);
+}
+
+/** `mstatus` operands: MPP holds an implemented mode, UXL and SXL stay 64, and nothing of V, X and H. */
 function mstatusOperand(random: Random, change: Change): bigint {
-  const value = random.operand() & MSTATUS_FREE;
+  const value = random.operand() & MSTATUS_FREE | (random.oneIn(2) ? FS : 0n);
   if (change !== "write") return random.oneIn(3) ? value | MPP : value;
   return value | STATUS_XL | BigInt(random.pick([0, 1, 3])) << 11n;
 }
@@ -100,10 +107,13 @@ const WLRL_CAUSE =
 
 /** Every CSR whose contents are compared, or which is known to be accessible. */
 export const CSR_RULES: readonly CsrRule[] = [
+  { csr: CSR.fflags, name: "fflags" },
+  { csr: CSR.frm, name: "frm" },
+  { csr: CSR.fcsr, name: "fcsr" },
   {
     csr: CSR.sstatus,
     name: "sstatus",
-    operand: bits(SSTATUS_FREE, SSTATUS_XL),
+    operand: sstatusOperand,
     because: WARL_STATUS,
   },
   { csr: CSR.sie, name: "sie", operand: bits(MIE.supervisor), because: OPTIONAL_INTERRUPTS },

@@ -247,6 +247,15 @@ export const DIFFERENCES: readonly Difference[] = [
     handled: "cases with entries have no accesses across pages",
   },
   {
+    what:
+      "comparison or conversion to an integer that raises a flag: there FS does not become dirty",
+    kind: "defect of QEMU 7.2",
+    sentence:
+      "Priv. 3.1.6.6: the FS field encodes the status of the floating-point unit state, including the " +
+      "floating-point registers f0-f31 and the CSRs fcsr, frm, and fflags",
+    handled: "FS is off or dirty from the start and in what is written to mstatus and sstatus",
+  },
+  {
     what: "mcounteren and scounteren: there 64 bits wide",
     kind: "defect of QEMU 7.2",
     sentence: "Priv. 3.1.11, 12.1.5: the counter-enable register is a 32-bit register",

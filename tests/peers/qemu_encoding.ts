@@ -1,5 +1,5 @@
 /**
- * Encodings of RV64IMAC + Zicsr + Zifencei as data, written from the RISC-V Unprivileged ISA ("RV32/64G Instruction Set
+ * Encodings of RV64GC as data, written from the RISC-V Unprivileged ISA ("RV32/64G Instruction Set
  * Listings", "RVC Instruction Set Listings") and on purpose not taken from `lib/isa`: an encoding that is wrong there
  * must not be wrong here in the same way.
  *
@@ -25,6 +25,7 @@ export type Format =
   | "fence"
   | "fixed"
   | "sfence"
+  | "float"
   | CompressedFormat;
 
 /** Compressed formats; `free` ones compute on registers only, so that every bit outside of `mask` is random. */
@@ -39,13 +40,17 @@ export type CompressedFormat =
   | "c.jr"
   | "c.fixed";
 
-/** One instruction: the bits under `mask` are `match`. `size` is the access size of loads, stores and atomics. */
+/**
+ * One instruction: the bits under `mask` are `match`. `size` is the access size of loads, stores and atomics. `toFloat`: its
+ * destination is an f register.
+ */
 export interface Encoding {
   readonly name: string;
   readonly format: Format;
   readonly match: number;
   readonly mask: number;
   readonly size?: number;
+  readonly toFloat?: true;
 }
 
 const OPCODE = 0x7f, FUNCT3 = 0x707f, FUNCT7 = 0xfe00707f | 0, SHIFT6 = 0xfc00707f | 0;
@@ -90,6 +95,50 @@ const ATOMICS: readonly [string, number][] = [
   ["amominu", 0b11000],
   ["amomaxu", 0b11100],
 ];
+
+/** Computations on f registers with funct7; bits 14:12 are funct3, or the rounding mode when it is left out. */
+function float(name: string, funct7: number, funct3?: number, rs2?: number): Encoding {
+  return {
+    name,
+    format: "float",
+    match: (funct7 << 25) | ((rs2 ?? 0) << 20) | ((funct3 ?? 0) << 12) | 0x53,
+    mask: 0xfe00007f | (rs2 === undefined ? 0 : 0x01f0_0000) | (funct3 === undefined ? 0 : 0x7000),
+    ...(/^(fle|flt|feq|fclass|fmv\.x|fcvt\.[wl])/.test(name) ? {} : { toFloat: true }),
+  };
+}
+
+const INTEGER_TYPES = ["w", "wu", "l", "lu"];
+
+/** F for fmt 0, D for fmt 1. */
+function floats(fmt: 0 | 1): Encoding[] {
+  const s = fmt === 0 ? "s" : "d", x = fmt === 0 ? "w" : "d";
+  return [
+    float(`fadd.${s}`, 0x00 + fmt),
+    float(`fsub.${s}`, 0x04 + fmt),
+    float(`fmul.${s}`, 0x08 + fmt),
+    float(`fdiv.${s}`, 0x0c + fmt),
+    float(`fsqrt.${s}`, 0x2c + fmt, undefined, 0),
+    ...["fsgnj", "fsgnjn", "fsgnjx"].map((name, funct3) =>
+      float(`${name}.${s}`, 0x10 + fmt, funct3)
+    ),
+    ...["fmin", "fmax"].map((name, funct3) => float(`${name}.${s}`, 0x14 + fmt, funct3)),
+    ...["fle", "flt", "feq"].map((name, funct3) => float(`${name}.${s}`, 0x50 + fmt, funct3)),
+    ...INTEGER_TYPES.map((type, rs2) => float(`fcvt.${type}.${s}`, 0x60 + fmt, undefined, rs2)),
+    ...INTEGER_TYPES.map((type, rs2) => float(`fcvt.${s}.${type}`, 0x68 + fmt, undefined, rs2)),
+    float(`fmv.x.${x}`, 0x70 + fmt, 0, 0),
+    float(`fclass.${s}`, 0x70 + fmt, 1, 0),
+    float(`fmv.${x}.x`, 0x78 + fmt, 0, 0),
+    ...["fmadd", "fmsub", "fnmsub", "fnmadd"].map((name, index): Encoding => ({
+      name: `${name}.${s}`,
+      format: "float",
+      match: (fmt << 25) | (0x43 + 4 * index),
+      mask: 0x0600007f,
+      toFloat: true,
+    })),
+    { ...immediate(`fl${x}`, "load", 2 + fmt, 0x07, 4 << fmt), toFloat: true },
+    immediate(`fs${x}`, "store", 2 + fmt, 0x27, 4 << fmt),
+  ];
+}
 
 /** The 32-bit instructions. */
 export const ENCODINGS: readonly Encoding[] = [
@@ -142,15 +191,21 @@ export const ENCODINGS: readonly Encoding[] = [
   { name: "sfence.vma", format: "sfence", match: 0x1200_0073, mask: 0xfe007fff | 0 },
   ...["csrrw", "csrrs", "csrrc"].map((name, index) => immediate(name, "csr", index + 1, 0x73)),
   ...["csrrwi", "csrrsi", "csrrci"].map((name, index) => immediate(name, "csri", index + 5, 0x73)),
+  ...floats(0),
+  ...floats(1),
+  float("fcvt.s.d", 0x20, undefined, 1),
+  float("fcvt.d.s", 0x21, undefined, 0),
   ...ATOMICS.flatMap(([name, funct5]) => [
     atomic(`${name}.w`, funct5, 4),
     atomic(`${name}.d`, funct5, 8),
   ]),
 ];
 
-/** The 16-bit instructions of RV64C without floating point. */
+/** The 16-bit instructions of RV64C with D. */
 export const COMPRESSED: readonly Encoding[] = [
   { name: "c.addi4spn", format: "c.free", match: 0x0000, mask: 0xe003 },
+  { name: "c.fld", format: "c.load", match: 0x2000, mask: 0xe003, size: 8, toFloat: true },
+  { name: "c.fsd", format: "c.store", match: 0xa000, mask: 0xe003, size: 8 },
   { name: "c.lw", format: "c.load", match: 0x4000, mask: 0xe003, size: 4 },
   { name: "c.ld", format: "c.load", match: 0x6000, mask: 0xe003, size: 8 },
   { name: "c.sw", format: "c.store", match: 0xc000, mask: 0xe003, size: 4 },
@@ -176,6 +231,8 @@ export const COMPRESSED: readonly Encoding[] = [
   { name: "c.beqz", format: "c.branch", match: 0xc001, mask: 0xe003 },
   { name: "c.bnez", format: "c.branch", match: 0xe001, mask: 0xe003 },
   { name: "c.slli", format: "c.free", match: 0x0002, mask: 0xe003 },
+  { name: "c.fldsp", format: "c.loadsp", match: 0x2002, mask: 0xe003, size: 8, toFloat: true },
+  { name: "c.fsdsp", format: "c.storesp", match: 0xa002, mask: 0xe003, size: 8 },
   { name: "c.lwsp", format: "c.loadsp", match: 0x4002, mask: 0xe003, size: 4 },
   { name: "c.ldsp", format: "c.loadsp", match: 0x6002, mask: 0xe003, size: 8 },
   { name: "c.jr", format: "c.jr", match: 0x8002, mask: 0xf07f },
@@ -207,8 +264,12 @@ export function recognise(word: number): Encoding | undefined {
   return found;
 }
 
-/** Whether a compressed computation has operands that make it reserved: an immediate or a destination of zero. */
+/**
+ * Whether a computation may be refused: a compressed one for an immediate or a destination of zero, one on f registers because
+ * they are off or its rounding mode is reserved.
+ */
 export function isReserved(encoding: Encoding, word: number): boolean {
+  if (encoding.format === "float") return true;
   const immediate = word & 0x107c, destination = word & 0x0f80;
   switch (encoding.name) {
     case "c.addi4spn":

@@ -40,7 +40,7 @@ export const FINISHER = 0x10_0000, FINISHER_PASS = 0x5555;
 /** Hart 0's software-interrupt register and timer comparator. */
 export const MSIP = 0x200_0000, MTIMECMP = 0x200_4000;
 
-const MSTATUS_TSR = 1 << 22;
+const MSTATUS_TSR = 1 << 22, MSTATUS_FS = 3 << 13;
 
 /** Exception code of a breakpoint. */
 const BREAKPOINT = 3;
@@ -174,6 +174,10 @@ function nextCase(a: Assembler): void {
   a.s("sd", t0, sp, VARIABLE.end);
   a.s("sd", zero, sp, VARIABLE.traps);
   clearReservation(a);
+  switchFloatOn(a);
+  for (let register = 0; register < 32; register++) {
+    a.i("fld", register, s0, DESCRIPTOR.floatRegisters + 8 * register);
+  }
   INITIAL_CSRS.forEach((name, index) => {
     a.i("ld", t0, s0, DESCRIPTOR.csrs + 8 * index);
     a.csr("csrrw", zero, CSR[name], t0);
@@ -185,6 +189,11 @@ function nextCase(a: Assembler): void {
   }
   a.i("ld", s0, s0, DESCRIPTOR.registers + 8 * (s0 - 1));
   a.fixed("mret");
+}
+
+function switchFloatOn(a: Assembler): void {
+  a.li(t0, BigInt(MSTATUS_FS));
+  a.csr("csrrs", zero, CSR.mstatus, t0);
 }
 
 /** A trap handler should yield the reservation with an SC to scratch memory (Unprivileged ISA, "Zalrsc"). */
@@ -318,9 +327,12 @@ function finishCase(a: Assembler): void {
     a.s("sd", t0, s0, RESULT.registers + 8 * register);
   }
   FINAL_CSRS.forEach((name, index) => {
+    if (name === "fcsr") switchFloatOn(a);
     a.csr("csrrs", t0, CSR[name], zero);
     a.s("sd", t0, s0, RESULT.csrs + 8 * index);
   });
+  a.i("addi", t0, s0, RESULT.floatRegisters);
+  for (let register = 0; register < 32; register++) a.s("fsd", register, t0, 8 * register);
   a.csr("csrrw", zero, CSR.mie, zero);
   a.csr("csrrw", zero, CSR.mstatus, zero);
   a.csr("csrrw", zero, CSR.satp, zero);

@@ -52,6 +52,7 @@ export type Trap = Readonly<Record<(typeof TRAP_FIELDS)[number], bigint>>;
 export interface Result {
   readonly traps: readonly Trap[];
   readonly registers: readonly bigint[];
+  readonly floatRegisters: readonly bigint[];
   readonly csrs: Readonly<Partial<Record<CsrName, bigint>>>;
   /** A hash of each page of the arena: code, tables, data. */
   readonly hashes: readonly bigint[];
@@ -99,6 +100,7 @@ function describe(item: Case): Uint8Array {
   put(DESCRIPTOR.patches, BigInt(item.patches.length));
   INITIAL_CSRS.forEach((name, index) => put(DESCRIPTOR.csrs + 8 * index, item.csrs[name]));
   item.registers.forEach((value, index) => put(DESCRIPTOR.registers + 8 * index, value));
+  item.floatRegisters.forEach((value, index) => put(DESCRIPTOR.floatRegisters + 8 * index, value));
   item.patches.forEach(([address, value], index) => {
     put(DESCRIPTOR.variable + 16 * index, BigInt(address));
     put(DESCRIPTOR.variable + 16 * index + 8, value);
@@ -155,6 +157,10 @@ export function readResults(bytes: Uint8Array, cases: number): Result[] {
         ) as Trap;
       }),
       registers: Array.from({ length: 32 }, (_, number) => get(RESULT.registers + 8 * number)),
+      floatRegisters: Array.from(
+        { length: 32 },
+        (_, number) => get(RESULT.floatRegisters + 8 * number),
+      ),
       csrs: Object.fromEntries(
         FINAL_CSRS.map((name, index) => [name, get(RESULT.csrs + 8 * index)]),
       ),

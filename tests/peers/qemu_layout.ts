@@ -108,6 +108,9 @@ export function pageTableEntry(physical: number, bits: bigint): bigint {
 
 /** CSRs by name, those that the harness itself uses. */
 export const CSR = {
+  fflags: 0x001,
+  frm: 0x002,
+  fcsr: 0x003,
   sstatus: 0x100,
   sie: 0x104,
   stvec: 0x105,
@@ -179,7 +182,7 @@ export const PROTECTION_CSRS = [
   "pmpcfg2",
 ] as const satisfies readonly CsrName[];
 
-/** CSRs set from the descriptor before a case, in this order. */
+/** CSRs set from the descriptor before a case, in this order; floating point is on until mstatus is set. */
 export const INITIAL_CSRS = [
   ...PROTECTION_CSRS,
   "mtvec",
@@ -201,10 +204,11 @@ export const INITIAL_CSRS = [
   "mtval",
   "satp",
   "mepc",
+  "fcsr",
   "mstatus",
 ] as const satisfies readonly CsrName[];
 
-/** CSRs stored after a case, in this order. */
+/** CSRs stored after a case, in this order; the last one when floating point has been switched on. */
 export const FINAL_CSRS = [
   ...PROTECTION_CSRS,
   "mstatus",
@@ -230,6 +234,7 @@ export const FINAL_CSRS = [
   "scause",
   "stval",
   "satp",
+  "fcsr",
 ] as const satisfies readonly CsrName[];
 
 /** Fields of one trap's record; `slot` is the entry of the vector table that was used. */
@@ -258,7 +263,8 @@ export const DESCRIPTOR = {
   patches: 32,
   csrs: 40,
   registers: 40 + 8 * INITIAL_CSRS.length,
-  variable: 40 + 8 * INITIAL_CSRS.length + 8 * 31,
+  floatRegisters: 40 + 8 * INITIAL_CSRS.length + 8 * 31,
+  variable: 40 + 8 * INITIAL_CSRS.length + 8 * 31 + 8 * 32,
 } as const;
 
 /** Result of one case; all fields are 64-bit. */
@@ -266,8 +272,9 @@ export const RESULT = {
   traps: 0,
   registers: 8,
   csrs: 8 + 8 * 32,
-  hashes: 8 + 8 * 32 + 8 * FINAL_CSRS.length,
-  trace: 8 + 8 * 32 + 8 * FINAL_CSRS.length + 8 * ARENA_PAGES,
+  floatRegisters: 8 + 8 * 32 + 8 * FINAL_CSRS.length,
+  hashes: 8 + 8 * 64 + 8 * FINAL_CSRS.length,
+  trace: 8 + 8 * 64 + 8 * FINAL_CSRS.length + 8 * ARENA_PAGES,
 } as const;
 
 /** Bytes of one trap's record. */

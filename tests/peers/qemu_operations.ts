@@ -34,7 +34,7 @@ import type { Random } from "./qemu_random.ts";
 
 const ALL = [...ENCODINGS, ...COMPRESSED];
 const COMPUTATION = ALL.filter(({ format }) =>
-  ["R", "I", "shift6", "shift5", "U", "c.free"].includes(format)
+  ["R", "I", "shift6", "shift5", "U", "c.free", "float"].includes(format)
 );
 const MEMORY = ALL.filter(({ format }) =>
   ["load", "store", "c.load", "c.store", "c.loadsp", "c.storesp"].includes(format)
@@ -43,14 +43,27 @@ const ATOMIC = ALL.filter(({ format, name }) => format === "amo" && !name.starts
 
 /** Fields that the encoding leaves open, all random, except that `rd` is `destination`. */
 function fill(random: Random, encoding: Encoding, destination: Register): number {
+  if (encoding.format === "float") return floatWord(random, encoding, destination);
   if (encoding.format === "c.free") {
     return encoding.match | (random.bits() & 0xffff & ~encoding.mask);
   }
   return encoding.match | (random.bits() & ~encoding.mask & ~0xf80) | (destination << 7);
 }
 
-/** The register that a computation writes. */
+/** Mostly with the rounding mode of frm, and on few registers, so that results are operands again. */
+function floatWord(random: Random, encoding: Encoding, destination: Register): number {
+  const few = () => random.oneIn(4) ? random.below(32) : random.below(8);
+  const rd = encoding.toFloat ? few() : destination;
+  const rs1 = /^fcvt\.[sd]\.[wl]|^fmv\..\.x/.test(encoding.name) ? random.below(32) : few();
+  const rm = random.oneIn(2) ? 7 : random.below(8);
+  const open = (few() << 27) | (few() << 20) | (rs1 << 15) | (rm << 12) | (rd << 7) |
+    (random.below(4) << 25);
+  return encoding.match | (open & ~encoding.mask);
+}
+
+/** The integer register that a computation writes; 0 when it is an f register. */
 export function destinationOf(encoding: Encoding, word: number): Register {
+  if (encoding.toFloat) return 0;
   if (encoding.format !== "c.free") return (word >> 7) & 31;
   if (encoding.name === "c.addi16sp") return 2;
   if (encoding.name === "c.addi4spn") return 8 + ((word >> 2) & 7);
@@ -82,6 +95,10 @@ export function computationWord(
 
 /** Every instruction that computes on registers, once. */
 export const COMPUTATIONS: readonly Encoding[] = COMPUTATION;
+/** Those on f registers. */
+export const FLOAT_COMPUTATIONS: readonly Encoding[] = COMPUTATION.filter(({ format }) =>
+  format === "float"
+);
 
 function emit(p: Program, word: number): void {
   if ((word & 3) === 3) p.code.word(word);
@@ -133,6 +150,7 @@ export function access(p: Program, translated: boolean, encoding = p.random.pick
   const size = encoding.size ?? 1;
   const target = address(p, size, translated);
   const { match, format, name } = encoding;
+  const wrote = (rd: Register) => p.wrote(name, encoding.toFloat ? 0 : rd);
   if (format === "load" || format === "store") {
     const { register, offset } = p.base(target, -2048, 2047, 1, WRITABLE);
     if (format === "store") {
@@ -140,9 +158,9 @@ export function access(p: Program, translated: boolean, encoding = p.random.pick
       p.code.word(match | (register << 15) | (source << 20) | immediateS(offset));
       p.executed(name);
     } else {
-      const rd = p.destination();
+      const rd = encoding.toFloat ? p.anyRegister() : p.destination();
       p.code.word(match | (register << 15) | (rd << 7) | immediateI(offset));
-      p.wrote(name, rd);
+      wrote(rd);
     }
     return;
   }
@@ -154,7 +172,7 @@ export function access(p: Program, translated: boolean, encoding = p.random.pick
       ? ((offset >> 3) & 7) << 10 | ((offset >> 2) & 1) << 6 | ((offset >> 6) & 1) << 5
       : ((offset >> 3) & 7) << 10 | ((offset >> 6) & 3) << 5;
     p.code.half(match | field | ((register - 8) << 7) | ((other - 8) << 2));
-    if (format === "c.load") p.wrote(name, other);
+    if (format === "c.load") wrote(other);
     else p.executed(name);
     return;
   }
@@ -166,7 +184,7 @@ export function access(p: Program, translated: boolean, encoding = p.random.pick
       ? ((offset >> 5) & 1) << 12 | ((offset >> 2) & 7) << 4 | ((offset >> 6) & 3) << 2
       : ((offset >> 5) & 1) << 12 | ((offset >> 3) & 3) << 5 | ((offset >> 6) & 7) << 2;
     p.code.half(match | field | (rd << 7));
-    p.wrote(name, rd);
+    wrote(rd);
     return;
   }
   const field = size === 4

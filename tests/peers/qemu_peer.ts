@@ -10,10 +10,10 @@ import { RAM_BASE, RAM_BYTES, VARIABLE, VARIABLES } from "./qemu_layout.ts";
 
 const QEMU = "qemu-system-riscv64";
 
-/** RV64IMAC with Zicsr, Zifencei, Zicntr, M, S and U modes: all else that QEMU 7.2 switches on by itself is off. */
+/** RV64GC with Zicntr, M, S and U modes: all else that QEMU 7.2 switches on by itself is off. */
 const PLAIN = [
   "rv64",
-  ...["f", "d", "h", "zba", "zbb", "zbc", "zbs", "sstc", "debug"].map((name) => `${name}=off`),
+  ...["h", "zba", "zbb", "zbc", "zbs", "sstc", "debug"].map((name) => `${name}=off`),
   "pmu-num=29",
 ].join(",");
 

@@ -84,6 +84,9 @@ export function csrImmediate(p: Program): void {
 }
 
 const LOW_BITS: readonly (readonly [number, number])[] = [
+  [CSR.fflags, 0x1f],
+  [CSR.frm, 0x7],
+  [CSR.fcsr, 0x1f],
   [CSR.mstatus, 0xa],
   [CSR.sstatus, 0x2],
   [CSR.mie, 0xa],
