@@ -34,11 +34,14 @@ const linkerFlags = [
   "runtime/link.ld",
 ];
 
+/** Folders beside this file that are no guests of this build: `linux` is fetched. */
+const otherFolders = ["runtime", "linux"];
+
 /** Every guest is a folder beside this file; its name is the name of the fixture. */
 async function guestNames(): Promise<string[]> {
   const names: string[] = [];
   for await (const entry of Deno.readDir(guestsFolder)) {
-    if (entry.isDirectory && entry.name !== "runtime") names.push(entry.name);
+    if (entry.isDirectory && !otherFolders.includes(entry.name)) names.push(entry.name);
   }
   return names.sort();
 }
