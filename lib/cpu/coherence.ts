@@ -5,14 +5,27 @@ import { PAGE_BYTES, PAGE_CODE, PAGE_TABLE, PAGE_WRITTEN, RAM } from "./layout.t
 import type { Coherence, GuestMemory } from "./memory.ts";
 import type { Tlb } from "./tlb.ts";
 
+const ENTRY_BYTES = 8;
+const ENTRY_VALID = 1;
+/** Tables from the root to one whose entries map base pages (Sv39). */
+const LEVELS = 3;
+/** What a page table is used for: nothing is known, or not for one range of addresses only. */
+const USE = { none: -1, several: -2 } as const;
+
 /** Drops decoded code and translations whose source changes. */
 export class CacheCoherence implements Coherence {
   readonly #memory: GuestMemory;
   readonly #tlb: Tlb;
   readonly #code: CodeCache;
   readonly #budget: Budget;
+  readonly #words: Int32Array;
   /** Pages with {@linkcode PAGE_TABLE} set. */
   readonly #tables: number[] = [];
+  /**
+   * For each of these pages the 2 MiB of addresses (bits 38:21) that its entries map in base pages; a
+   * value of {@linkcode USE} otherwise.
+   */
+  readonly #uses: Int32Array;
 
   /** Watches this memory for what the caches hold of it. */
   constructor(memory: GuestMemory, tlb: Tlb, code: CodeCache, budget: Budget) {
@@ -20,24 +33,23 @@ export class CacheCoherence implements Coherence {
     this.#tlb = tlb;
     this.#code = code;
     this.#budget = budget;
+    this.#words = new Int32Array(memory.memory.buffer);
+    this.#uses = new Int32Array(memory.ramBytes / PAGE_BYTES).fill(USE.none);
     memory.attach(this);
   }
 
   written(offset: number, length: number, flags: number): void {
-    this.stored(offset, length, flags);
+    if ((flags & PAGE_CODE) !== 0) this.#code.invalidate(offset, length);
+    // What the entries were is not known any more.
+    if ((flags & PAGE_TABLE) !== 0) this.translationChanged();
     // An operation that is under way may have been decoded from these bytes.
     this.#budget.attend();
   }
 
-  /** The hart itself is about to store to a page with these flags. */
+  /** The hart itself is about to store to a page with these flags; nothing has changed yet. */
   stored(offset: number, length: number, flags: number): void {
     if ((flags & PAGE_CODE) !== 0) this.#code.invalidate(offset, length);
-    if ((flags & PAGE_TABLE) !== 0) {
-      this.#tlb.flushTranslated();
-      this.#releaseTables();
-      // The next instruction may have to come from elsewhere.
-      this.#budget.attend();
-    }
+    if ((flags & PAGE_TABLE) !== 0) this.#tableStored(offset, length);
   }
 
   /**
@@ -52,9 +64,18 @@ export class CacheCoherence implements Coherence {
     this.#budget.attend();
   }
 
-  /** A TLB is about to rely on page-table entries in these RAM pages. */
-  relyOn(tables: readonly number[]): void {
-    for (const page of tables) {
+  /**
+   * A TLB is about to rely on page-table entries in these RAM pages, from the root on.
+   * @param low The address that was translated by them.
+   * @param high Its upper half.
+   */
+  relyOn(tables: readonly number[], low: number, high: number): void {
+    for (let level = 0; level < tables.length; level++) {
+      const page = tables[level]!;
+      const use = level === LEVELS - 1 ? (high & 0x7f) << 11 | low >>> 21 : USE.several;
+      if (this.#uses[page] !== use) {
+        this.#uses[page] = this.#uses[page] === USE.none ? use : USE.several;
+      }
       const flags = this.#memory.pageFlags[page]!;
       if ((flags & PAGE_TABLE) !== 0) continue;
       // Only a page written in this epoch can be in the write TLB.
@@ -84,8 +105,30 @@ export class CacheCoherence implements Coherence {
     this.#budget.attend();
   }
 
+  /**
+   * Operating systems store to page tables all the time, so as little as possible is dropped: nothing for
+   * an entry that was not valid, one page for one that mapped a base page at a known address.
+   */
+  #tableStored(offset: number, length: number): void {
+    const entry = offset - offset % ENTRY_BYTES;
+    const use = this.#uses[Math.floor(offset / PAGE_BYTES)]!;
+    if (use < 0 || offset + length > entry + ENTRY_BYTES) {
+      this.translationChanged();
+    } else {
+      if ((this.#words[(RAM + entry) >>> 2]! & ENTRY_VALID) === 0) return;
+      const index = entry % PAGE_BYTES / ENTRY_BYTES;
+      // Bits 63:39 of an address are what bit 38 is.
+      this.#tlb.removePage(use << 21 | index << 12, use << 14 >> 25);
+    }
+    // The next instruction may have to come from elsewhere.
+    this.#budget.attend();
+  }
+
   #releaseTables(): void {
-    for (const page of this.#tables) this.#memory.pageFlags[page]! &= ~PAGE_TABLE;
+    for (const page of this.#tables) {
+      this.#memory.pageFlags[page]! &= ~PAGE_TABLE;
+      this.#uses[page] = USE.none;
+    }
     this.#tables.length = 0;
   }
 }

@@ -97,7 +97,7 @@ export class SlowPaths implements InterpreterImports {
     if (physical < 0) return this.#fault();
     const offset = this.#ramOffset(physical);
     if (offset !== NOT_IN_RAM) {
-      this.#parts.coherence.relyOn(this.#parts.mmu.tables);
+      this.#parts.coherence.relyOn(this.#parts.mmu.tables, low, this.#high());
       this.#fillData(READ_TLB, offset);
       return RAM + offset;
     }
@@ -188,7 +188,7 @@ export class SlowPaths implements InterpreterImports {
       budget.charge();
       return this.#fetchFault(pc);
     }
-    coherence.relyOn(mmu.tables);
+    coherence.relyOn(mmu.tables, block.low("pc"), block.high("pc"));
     if (!pmp.decidesAlike(RAM_BASE + offset)) return this.#fetchOnce(pc, offset);
     const page = code.page(Math.floor(offset / PAGE_BYTES));
     tlb.fill(modes.fetchBank, FETCH_TLB, block.low("pc"), block.high("pc"), page);
@@ -281,7 +281,7 @@ export class SlowPaths implements InterpreterImports {
   /** Makes way for a store to RAM and lets the next one find the page by itself. */
   #prepareStore(offset: number, width: number): number {
     const { coherence, mmu } = this.#parts;
-    coherence.relyOn(mmu.tables);
+    coherence.relyOn(mmu.tables, this.#low(), this.#high());
     // The page may be one of those page tables.
     if (this.#makeWay(offset, width)) this.#fillData(WRITE_TLB, offset);
     return RAM + offset;

@@ -30,6 +30,9 @@ export const BANK = {
   machine: TLB_BANKS + 3 * TLB_BANK_BYTES,
 } as const;
 
+/** The tables of all banks but that of machine mode, which come first. */
+const TRANSLATED_TABLES = (BANK.machine - TLB_BANKS) / TLB_BYTES;
+
 /** The kinds of TLB in a bank, by their offset. */
 export type TlbKind = typeof READ_TLB | typeof WRITE_TLB | typeof FETCH_TLB;
 
@@ -61,8 +64,7 @@ export class Tlb {
 
   /** Empties every bank that translates. */
   flushTranslated(): void {
-    const machine = (BANK.machine - TLB_BANKS) / TLB_BYTES;
-    for (let table = 0; table < machine; table++) this.#empty(table);
+    for (let table = 0; table < TRANSLATED_TABLES; table++) this.#empty(table);
   }
 
   /** Empties the write TLBs. */
@@ -75,6 +77,19 @@ export class Tlb {
   /** Removes the write mappings of the page at this offset in memory. */
   removeWrites(page: number): void {
     this.#remove(WRITE_TLB, (tagLow, value) => ((tagLow + value) | 0) === (page | 0));
+  }
+
+  /** Removes what is mapped at the page of a virtual address, in every bank that translates. */
+  removePage(low: number, high: number): void {
+    const words = this.#words;
+    const within = low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
+    for (let table = 0; table < TRANSLATED_TABLES; table++) {
+      const at = (TLB_BANKS + table * TLB_BYTES + within) >> 2;
+      if (words[at] === low && words[at + 1] === high) {
+        words[at] = -1;
+        words[at + 1] = -1;
+      }
+    }
   }
 
   /** Removes the fetch mappings of a decoded page. */
