@@ -169,6 +169,48 @@ Deno.test("an edited page-table entry counts at once, without a fence", () => {
   assertEquals(machine.word(LEAF), entry(DATA + 0x1000, V | R | W | A | D));
 });
 
+Deno.test("an edited entry counts at every address that its table maps, at once", () => {
+  const edit = encode("sd", { rs1: 5, rs2: 6 });
+  const other = encode("ld", { rd: 3, rs1: 4 });
+  const machine = mapped(V | R | A | D, load, other, edit, load, other);
+  // The next 2 MiB by the same table.
+  machine.setWord(MIDDLE + 8, entry(LEAF, V));
+  machine.setWord(DATA + 0x1000, 0x5678n);
+  machine.set({ x4: VIRTUAL + 0x20_0000, x6: entry(DATA + 0x1000, V | R | A | D) });
+  machine.hart.run(2);
+  assertEquals([machine.x(1), machine.x(3)], [0x1234n, 0x1234n]);
+  machine.hart.run(3);
+  assertEquals([machine.x(1), machine.x(3)], [0x5678n, 0x5678n]);
+});
+
+Deno.test("an edited entry of a table that is one on two levels counts at once", () => {
+  // The middle table is also the lowest one of the next 2 MiB, where its first entry is a page.
+  const edit = encode("sd", { rs1: 5, rs2: 6 });
+  const other = encode("ld", { rd: 3, rs1: 4 });
+  const machine = mapped(V | R | A | D, load, other, edit, load);
+  machine.setWord(MIDDLE + 8, entry(MIDDLE, V));
+  machine.setWord(MIDDLE + 16, entry(DATA, V | R | A | D));
+  machine.setWord(LEAF + 0x1000, entry(DATA + 0x1000, V | R | A | D));
+  machine.setWord(DATA + 0x1000, 0x5678n);
+  machine.set({ x4: VIRTUAL + 0x20_2000, x5: MIDDLE, x6: entry(LEAF + 0x1000, V) });
+  machine.hart.run(2);
+  assertEquals([machine.x(1), machine.x(3)], [0x1234n, 0x1234n]);
+  machine.hart.run(2);
+  assertEquals(machine.x(1), 0x5678n);
+});
+
+Deno.test("an edited entry at the top of the address space counts at once", () => {
+  const high = BigInt.asUintN(64, -0x1000n);
+  const machine = mapped(V | R, load, encode("sd", { rs1: 5, rs2: 6 }), load);
+  machine.setWord(ROOT + 8 * 511, entry(MIDDLE, V));
+  machine.setWord(MIDDLE + 8 * 511, entry(LEAF, V));
+  machine.setWord(LEAF + 8 * 511, entry(DATA, V | R | A | D));
+  machine.setWord(DATA + 0x1000, 0x5678n);
+  machine.set({ x2: high, x5: LEAF + 8 * 511, x6: entry(DATA + 0x1000, V | R | A | D) });
+  machine.hart.run(3);
+  assertEquals(machine.x(1), 0x5678n);
+});
+
 Deno.test("an edited entry of the page being executed counts for the next instruction", () => {
   const machine = mapped(V | R | W | X | A | D);
   const remap = encode("sd", { rs1: 5, rs2: 6 });
