@@ -391,7 +391,13 @@ export class Machine {
 
   /** Digest of everything, whatever was written when: that of a snapshot. */
   snapshotDigest(): bigint {
-    return combine(this.#stateDigest(), this.#digester.ram());
+    return this.snapshotDigestWith()(this.#digester.ram());
+  }
+
+  /** The same for whoever digests a copy of RAM later: what it is with the state as it stands now. */
+  snapshotDigestWith(): (ramDigest: bigint) => bigint {
+    const state = this.#stateDigest();
+    return (ramDigest) => combine(state, ramDigest);
   }
 
   /** The state as plain data, but for RAM and the operations in {@linkcode Machine.outstanding}. */

@@ -117,6 +117,32 @@ export function numberOption(
   };
 }
 
+/** Factors behind a number of steps: they are counted in tens, unlike bytes. */
+const STEP_UNITS: ReadonlyMap<string, number> = new Map([
+  ["", 1],
+  ["k", 1e3],
+  ["M", 1e6],
+  ["G", 1e9],
+]);
+
+/** An option that takes a number of steps, or with a factor: 500k, 100M, 2G. */
+export function stepsOption(name: string, help: string, least: number): Option<number> {
+  return {
+    name,
+    placeholder: "STEPS",
+    help,
+    parse(text) {
+      const [, digits, unit] = /^([0-9][0-9_]*)([kMG]?)$/.exec(text) ?? [];
+      const steps = Number(digits?.replaceAll("_", "")) * (STEP_UNITS.get(unit ?? "") ?? NaN);
+      if (Number.isSafeInteger(steps) && steps >= least) return steps;
+      throw new UsageError(
+        `--${name} must be at least ${least} steps, such as 500k, 100M or 2G, ` +
+          `not ${JSON.stringify(text)}`,
+      );
+    },
+  };
+}
+
 const SIZE_UNITS: ReadonlyMap<string, number> = new Map([
   ["", 1],
   ["K", 2 ** 10],

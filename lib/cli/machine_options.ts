@@ -6,6 +6,7 @@ import {
   type Operand,
   type Option,
   sizeOption,
+  stepsOption,
   textOption,
 } from "./command.ts";
 import { diskOption } from "./disk_argument.ts";
@@ -116,6 +117,13 @@ export const epochStepsOption: Option<number> = numberOption(
   "STEPS",
   "Longest epoch in steps (default 1000000)",
   { least: 1, most: 2 ** 28 },
+);
+
+/** Where a replay can be entered. */
+export const snapshotEveryOption: Option<number> = stepsOption(
+  "snapshot-every",
+  "Put a key snapshot into log files at least every so many steps (100M), to enter a replay there",
+  1000,
 );
 
 /** Plain lines. */

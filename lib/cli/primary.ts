@@ -4,7 +4,7 @@ import { parseStreamArgument, type StreamArgument } from "../replica/stream_argu
 import { type Arguments, type Command, textOption, UsageError } from "./command.ts";
 import { Doorway, listenOption } from "./doorway.ts";
 import { seeThrough } from "./live_session.ts";
-import { bootOptions, guestOperand } from "./machine_options.ts";
+import { bootOptions, guestOperand, snapshotEveryOption } from "./machine_options.ts";
 import { powerOn } from "./power_on.ts";
 import { reporterFor } from "./report_form.ts";
 
@@ -29,6 +29,7 @@ async function primary(given: Arguments): Promise<number> {
   const machine = await powerOn(given, reporter, {
     channel: standard.length > 0 ? "stderr" : "stdout",
     digestDisks: true,
+    snapshotEverySteps: given.value(snapshotEveryOption),
   });
   const { live, home } = machine;
   if (!home) reporter.note("Without --disk or --arbiter nobody is promoted by default");
@@ -62,9 +63,10 @@ export const primaryCommand: Command = {
     "No output leaves before every backup that may be promoted has the log up to it. Without one " +
     "the machine goes on SOLO. The lock on the disk and the record beside it (IMG.lockstep) decide " +
     "who may go on. Streams and sockets carry the guest's memory: they are made with mode 0600.",
-    "Ctrl-A X at a terminal, or SIGTERM, ends the log cleanly, and backups leave with 0. SIGUSR1 hands over to a backup.",
+    "Ctrl-A X at a terminal, or SIGTERM, ends the log cleanly, and backups leave with 0. SIGUSR1 " +
+    "hands over to a backup.",
   ],
-  options: [toOption, listenOption, outputOption, ...bootOptions],
+  options: [toOption, listenOption, outputOption, snapshotEveryOption, ...bootOptions],
   examples: [
     "lockstep primary teller --disk d.img -o - | lockstep backup - --disk d.img",
     "lockstep primary teller --disk d.img --to 'exec:ssh HOST lockstep backup - --disk copy.img'",

@@ -1,23 +1,17 @@
 /** `lockstep record`: a machine on its own, with a log for later. */
 import { openLogWriter } from "../replica/transport_open.ts";
 import { parseStreamArgument } from "../replica/stream_argument.ts";
-import { type Arguments, type Command, numberOption, textOption, UsageError } from "./command.ts";
+import { type Arguments, type Command, textOption, UsageError } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { CommandError } from "./failure.ts";
 import { seeThrough } from "./live_session.ts";
-import { bootOptions, guestOperand } from "./machine_options.ts";
+import { bootOptions, guestOperand, snapshotEveryOption } from "./machine_options.ts";
 import { powerOn } from "./power_on.ts";
 import { reporterFor } from "./report_form.ts";
 
 const outputOption = textOption("output", "FILE|-", "Where the log goes: a new file, or -", {
   short: "o",
 });
-const snapshotOption = numberOption(
-  "snapshot-every",
-  "STEPS",
-  "Put a key snapshot into the log at least every so many steps, to enter the replay there",
-  { least: 1000, most: Number.MAX_SAFE_INTEGER },
-);
 
 async function record(given: Arguments): Promise<number> {
   const output = given.value(outputOption);
@@ -26,7 +20,7 @@ async function record(given: Arguments): Promise<number> {
   const reporter = reporterFor(given);
   const machine = await powerOn(given, reporter, {
     channel: argument.kind === "standard" ? "stderr" : "stdout",
-    snapshotEverySteps: given.value(snapshotOption),
+    snapshotEverySteps: given.value(snapshotEveryOption),
   });
   const session = { ...machine, term: 1, alone: true, typedAt: "standard-input" as const };
   let lost: string | undefined;
@@ -51,7 +45,7 @@ export const recordCommand: Command = {
     "The log holds the guest's memory; it is made with mode 0600. With the log on standard output " +
     "the console goes to standard error, or to --console FILE.",
   ],
-  options: [outputOption, snapshotOption, ...bootOptions],
+  options: [outputOption, snapshotEveryOption, ...bootOptions],
   examples: [
     "lockstep record clock -o clock.log",
     "lockstep record clock -o - | lockstep replay -",

@@ -66,10 +66,20 @@ export class Digester {
 
   /** All of RAM. */
   ram(): bigint {
+    const pieces = this.ramInPieces();
+    for (;;) {
+      const { value, done } = pieces.next();
+      if (done) return value;
+    }
+  }
+
+  /** All of RAM, as {@linkcode ram} has it, in pieces for whoever must not stand still meanwhile. */
+  *ramInPieces(): Generator<undefined, bigint, undefined> {
     let digest = 0n;
     for (let offset = 0; offset < this.#memory.ramBytes; offset += RAM_PIECE_BYTES) {
       const length = Math.min(RAM_PIECE_BYTES, this.#memory.ramBytes - offset);
       digest = this.#hash(RAM + offset, length, digest);
+      yield undefined;
     }
     return BigInt.asUintN(64, digest);
   }

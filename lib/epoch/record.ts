@@ -54,7 +54,9 @@ export interface SnapshotPagesRecord {
   readonly of: "ram" | "image";
   /** Page numbers counted from the start of RAM. */
   readonly pages: readonly number[];
-  /** `pages.length` × 4096 bytes. */
+  /** How `data` is packed; absent: not at all. */
+  readonly packed?: "zstd";
+  /** `pages.length` × 4096 bytes, or what they are packed to. */
   readonly data: Uint8Array;
 }
 

@@ -77,7 +77,8 @@ export const recordFields: Readonly<Record<LogRecord["kind"], readonly Field[]>>
   "snapshot-pages": [
     required("of", choice("ram", "image")),
     required("pages", list(page, 1, maxSnapshotPages)),
-    required("data", bytes(pageBytes, maxSnapshotPages * pageBytes, pageBytes)),
+    optional("packed", choice("zstd")),
+    required("data", bytes(1, maxSnapshotPages * pageBytes)),
   ],
   "snapshot-operation": [
     required("operation", operation),
@@ -135,8 +136,13 @@ type Rules<AnyRecord extends { readonly kind: string }> = {
 
 /** What the fields of one record must be to each other; the CDDL says it in comments. */
 const recordRules: Rules<LogRecord> = {
-  "snapshot-pages"({ pages, data }) {
-    if (data.length !== pages.length * pageBytes) {
+  "snapshot-pages"({ pages, packed, data }) {
+    const bytes = pages.length * pageBytes;
+    if (packed !== undefined && data.length >= bytes) {
+      throw new FieldError(`has ${data.length} bytes, must be packed to less than ${bytes}`)
+        .within("data");
+    }
+    if (packed === undefined && data.length !== bytes) {
       throw new FieldError(
         `has ${data.length} bytes, must have ${pageBytes} for each of ${pages.length} pages`,
       ).within("data");

@@ -6,6 +6,7 @@ import type { Digest } from "../epoch/record.ts";
 import { maxOutstandingBytes, maxOutstandingOperations, pageBytes } from "./limits.ts";
 import { LogError } from "./log_error.ts";
 import type { PlacedRecord } from "./log_grammar.ts";
+import { unpackPages } from "./page_packing.ts";
 
 /** Where the pages of a snapshot go as they arrive. Both kinds start out as zeros. */
 export interface SnapshotTarget {
@@ -48,19 +49,20 @@ export class SnapshotAssembler {
   /**
    * Takes the next record of the log; the snapshot, once the record is its commit. Records that are
    * not part of a snapshot (notes, heartbeats, the header) are passed over.
-   * Throws {@linkcode LogError} when the snapshot exceeds the bounds on outstanding operations.
+   * Throws {@linkcode LogError} when pages are not what was packed, or the snapshot exceeds the bounds
+   * on outstanding operations.
    */
   accept(item: PlacedRecord): AssembledSnapshot | undefined {
     const { record } = item;
     switch (record.kind) {
-      case "snapshot-pages":
+      case "snapshot-pages": {
+        const data = unpackPages(record);
+        if (!data) throw this.#malformed(item, "Pages cannot be unpacked", "data");
         record.pages.forEach((page, index) =>
-          this.#target[record.of](
-            page,
-            record.data.subarray(index * pageBytes, (index + 1) * pageBytes),
-          )
+          this.#target[record.of](page, data.subarray(index * pageBytes, (index + 1) * pageBytes))
         );
         return undefined;
+      }
       case "snapshot-operation":
         this.#keep(record.operation, item);
         return undefined;
@@ -81,17 +83,16 @@ export class SnapshotAssembler {
       this.#operations.length > maxOutstandingOperations ||
       this.#payloadBytes > maxOutstandingBytes
     ) {
-      const place = {
-        recordNumber: item.number,
-        byteOffset: item.byteOffset,
-        recordKind: item.record.kind,
-      };
-      throw new LogError(
-        "malformed",
-        place,
+      throw this.#malformed(
+        item,
         `Outstanding operations exceed ${maxOutstandingOperations} or ` +
           `${maxOutstandingBytes} bytes`,
       );
     }
+  }
+
+  #malformed({ number, byteOffset, record }: PlacedRecord, problem: string, field?: string) {
+    const place = { recordNumber: number, byteOffset, recordKind: record.kind };
+    return new LogError("malformed", place, problem, field);
   }
 }

@@ -4,6 +4,7 @@ import type { MachineState } from "../board/machine_state.ts";
 import type { Operation } from "../board/operation.ts";
 import type { Digest, LogRecord, SnapshotPagesRecord } from "../epoch/record.ts";
 import { maxSnapshotPages, pageBytes } from "./limits.ts";
+import { packPages } from "./page_packing.ts";
 
 /** A page of RAM: its number from the start of RAM, and 4096 bytes. */
 export type Page = readonly [page: number, data: Uint8Array];
@@ -24,20 +25,24 @@ export interface SnapshotParts {
   readonly operations: Iterable<Operation>;
   /** Everything but RAM and operations. */
   readonly state: MachineState;
-  /** Digest of state and all RAM. */
-  readonly digest: Digest;
+  /** Digest of state and all RAM; it may be computed in pieces. */
+  readonly digest: Digest | Generator<undefined, Digest, undefined>;
 }
+
+/** A snapshot on its way: its records, and `undefined` where others may have a turn before the next. */
+export type SnapshotRecords = Generator<LogRecord | undefined, void, undefined>;
 
 /**
  * The records of a snapshot in order, from `snapshot-begin` to `snapshot-commit`. Pages of zeros are
  * left out. Page data is copied record by record: memory must not change while this runs.
  */
-export function* snapshotRecords(parts: SnapshotParts): Generator<LogRecord, void, undefined> {
-  const { epoch, steps, time, state, digest } = parts;
+export function* snapshotRecords(parts: SnapshotParts): SnapshotRecords {
+  const { epoch, steps, time, state } = parts;
   yield { kind: "snapshot-begin", epoch };
   yield* pagesRecords("image", parts.image);
   yield* pagesRecords("ram", parts.ram);
   for (const operation of parts.operations) yield { kind: "snapshot-operation", operation };
+  const digest = typeof parts.digest === "bigint" ? parts.digest : yield* parts.digest;
   yield { kind: "snapshot-commit", epoch, steps, time, state, digest };
 }
 
@@ -46,19 +51,25 @@ function* pagesRecords(
   source: Iterable<Page>,
 ): Generator<SnapshotPagesRecord, void, undefined> {
   let pages: number[] = [];
-  let data = new Uint8Array(maxSnapshotPages * pageBytes);
+  const data = new Uint8Array(maxSnapshotPages * pageBytes);
+  const record = (): SnapshotPagesRecord => {
+    const bytes = data.subarray(0, pages.length * pageBytes);
+    const { packed, data: kept } = packPages(bytes);
+    return packed === undefined
+      ? { kind: "snapshot-pages", of, pages, data: kept.slice() }
+      : { kind: "snapshot-pages", of, pages, packed, data: kept };
+  };
   for (const [page, bytes] of source) {
     if (isZero(bytes)) continue;
     data.set(bytes, pages.length * pageBytes);
     pages.push(page);
     if (pages.length === maxSnapshotPages) {
-      yield { kind: "snapshot-pages", of, pages, data };
+      yield record();
       pages = [];
-      data = new Uint8Array(maxSnapshotPages * pageBytes);
     }
   }
   if (pages.length > 0) {
-    yield { kind: "snapshot-pages", of, pages, data: data.subarray(0, pages.length * pageBytes) };
+    yield record();
   }
 }
 

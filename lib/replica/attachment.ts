@@ -5,6 +5,7 @@
  * cannot: there a record counts as acknowledged when the kernel has taken it (design section 6).
  */
 import type { LogRecord, ReturnRecord } from "../epoch/record.ts";
+import { hostLoop } from "../host/event_loop.ts";
 import { errorText } from "../host/fault.ts";
 import { ReturnDecoder } from "../log/record_decoder.ts";
 import { RecordEncoder } from "../log/record_encoder.ts";
@@ -14,6 +15,9 @@ import type { ByteStream } from "./transport.ts";
 export const SEND_BUFFER_BYTES = 4 << 20;
 /** Records are gathered into writes of about this size. */
 const WRITE_BYTES = 256 << 10;
+
+/** Records that are made as the stream takes them; `undefined` where others may have a turn. */
+export type PendingRecords = Iterator<LogRecord | undefined>;
 
 /** What an attachment tells about itself as it happens. */
 export interface AttachmentEvents {
@@ -30,7 +34,7 @@ export class Attachment {
   readonly #encoder = new RecordEncoder();
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #idle = false;
-  #queue: (LogRecord | Iterator<LogRecord>)[] = [];
+  #queue: (LogRecord | PendingRecords)[] = [];
   #queuedBytes = 0;
   /** Snapshots queued or on their way; each holds a whole memory. */
   #snapshots = 0;
@@ -54,7 +58,7 @@ export class Attachment {
   constructor(
     readonly id: string | undefined,
     readonly stream: ByteStream,
-    snapshot: Iterator<LogRecord>,
+    snapshot: PendingRecords,
     readonly epoch: number,
     private readonly events: AttachmentEvents,
   ) {
@@ -112,7 +116,7 @@ export class Attachment {
   }
 
   /** Queues a key snapshot: its records, from begin to commit. */
-  sendSnapshot(snapshot: Iterator<LogRecord>): void {
+  sendSnapshot(snapshot: PendingRecords): void {
     if (this.#lost || this.#ended) return;
     this.#pushSnapshot(snapshot);
     this.#wake?.();
@@ -146,6 +150,10 @@ export class Attachment {
           await this.#more();
           continue;
         }
+        if (bytes === "turn") {
+          await hostLoop.turn(false);
+          continue;
+        }
         await this.#writer.write(bytes);
         this.#sentBytes += bytes.length;
         if (!this.twoWay) this.#acknowledge(this.#encoder.records - 1);
@@ -157,20 +165,20 @@ export class Attachment {
     }
   }
 
-  /** The next piece to write; undefined when nothing is queued. */
-  #nextBytes(): Uint8Array | undefined {
+  /** The next piece to write, or that others have a turn first; undefined when nothing is queued. */
+  #nextBytes(): Uint8Array | "turn" | undefined {
     for (;;) {
       const first = this.#queue[0];
       if (first === undefined) return undefined;
       if (!("next" in first)) return this.#gather();
       const { value, done } = first.next();
-      if (!done) return this.#encode(value);
+      if (!done) return value === undefined ? "turn" : this.#encode(value);
       this.#queue.shift();
       this.#snapshots--;
     }
   }
 
-  #pushSnapshot(snapshot: Iterator<LogRecord>): void {
+  #pushSnapshot(snapshot: PendingRecords): void {
     this.#queue.push(snapshot);
     this.#snapshots++;
   }

@@ -14,9 +14,10 @@ import {
 } from "../epoch/host.ts";
 import { Hypervisor, type Promotion, type StopReason } from "../epoch/hypervisor.ts";
 import type { EpochPolicy } from "../epoch/policy.ts";
-import type { EndRecord, EpochRecord, HeaderRecord, LogRecord } from "../epoch/record.ts";
+import type { EndRecord, EpochRecord, HeaderRecord } from "../epoch/record.ts";
 import { errorText } from "../host/fault.ts";
 import { formatVersion } from "../log/record_table.ts";
+import type { SnapshotRecords } from "../log/snapshot_records.ts";
 import { Attachment, type AttachmentEvents } from "./attachment.ts";
 import { Dispatcher, type DispatcherCounts } from "./dispatcher.ts";
 import { randomId, type RunIdentity } from "./identity.ts";
@@ -61,7 +62,7 @@ export interface LiveOptions {
   readonly note: (text: string) => void;
   /** What headers say about the devices outside. */
   readonly outputs: Pick<HeaderRecord, "consoleBase" | "billBase" | "diskDigests">;
-  /** A key snapshot goes into the logs at least every so many steps; absent: none but the first. */
+  /** A key snapshot goes into log files at least every so many steps; absent: none but the first. */
   readonly snapshotEverySteps?: number;
 }
 
@@ -122,7 +123,7 @@ export class LiveMachine implements Outlet {
       options.membership,
       options.limits,
     );
-    this.#shelf = new SnapshotShelf(options.machine.configuration.ramBytes);
+    this.#shelf = new SnapshotShelf(options.machine);
     this.#hypervisor = new Hypervisor({
       machine: options.machine,
       epoch: options.epoch,
@@ -296,6 +297,9 @@ export class LiveMachine implements Outlet {
     if (machine.steps - this.#stepsAtSnapshot < snapshotEverySteps) return;
     this.#stepsAtSnapshot = machine.steps;
     for (const log of this.#logs) log.sendSnapshot(this.#snapshot());
+    for (const attachment of this.#roster.attachments) {
+      if (attachment.stream.kind === "file") attachment.sendSnapshot(this.#snapshot());
+    }
   }
 
   /** Bounded buffers: a full one slows the guest. */
@@ -366,7 +370,7 @@ export class LiveMachine implements Outlet {
   }
 
   /** Header and key snapshot of a new stream; the machine's state is taken now. */
-  #stream(id: string | undefined, acknowledged: boolean): Iterator<LogRecord> {
+  #stream(id: string | undefined, acknowledged: boolean): SnapshotRecords {
     const { identity, machine, policy, outputs } = this.#options;
     const header: HeaderRecord = {
       kind: "header",
@@ -387,13 +391,12 @@ export class LiveMachine implements Outlet {
     return headed(header, this.#snapshot());
   }
 
-  #snapshot(): Generator<LogRecord> {
-    const { machine, clock } = this.#options;
-    return this.#shelf.take(machine, this.#hypervisor.epoch, this.#hypervisor.time, clock);
+  #snapshot(): SnapshotRecords {
+    return this.#shelf.take(this.#hypervisor.epoch, this.#hypervisor.time, this.#options.clock);
   }
 }
 
-function* headed(header: HeaderRecord, snapshot: Iterable<LogRecord>): Generator<LogRecord> {
+function* headed(header: HeaderRecord, snapshot: SnapshotRecords): SnapshotRecords {
   yield header;
   yield* snapshot;
 }

@@ -7,12 +7,14 @@ import {
   flag,
   numberOption,
   sizeOption,
+  stepsOption,
   textOption,
   UsageError,
 } from "../../lib/cli/command.ts";
 
 const loud = flag("loud", "Be loud");
 const size = sizeOption("size", "How large");
+const every = stepsOption("every", "How often", 1000);
 const count = numberOption("count", "N", "How many", { least: 1, most: 10 });
 const color = choiceOption("color", ["red", "blue"], "Which color");
 const output = textOption("output", "FILE", "Where to", { short: "o" });
@@ -22,7 +24,7 @@ const command: Command = {
   name: "paint",
   operands: [{ name: "WALL", help: "What to paint" }],
   summary: "Paint a wall",
-  options: [loud, size, count, color, output, to],
+  options: [loud, size, every, count, color, output, to],
   run: () => Promise.resolve(0),
 };
 
@@ -104,3 +106,11 @@ for (
     assertThrows(() => parsed(...words), UsageError, message);
   });
 }
+
+Deno.test("a number of steps may have a factor, in tens", () => {
+  const steps = (text: string) => parsed("wall", "--every", text).value(every);
+  assertEquals(["1000", "2_000", "5k", "100M", "3G"].map(steps), [1000, 2000, 5000, 1e8, 3e9]);
+  for (const text of ["k", "999", "1K", "1e9", "5 k", "9007199254740993"]) {
+    assertThrows(() => steps(text), UsageError, "--every must be at least 1000 steps");
+  }
+});

@@ -138,11 +138,19 @@ const logRecords: { readonly [Kind in LogRecord["kind"]]: fc.Arbitrary<object> }
   ).map(([header, member, digests]) => ({ ...header, ...member, ...digests })),
   "snapshot-begin": fc.record({ epoch: count() }),
   "snapshot-pages": fc.array(count(0, 2 ** 19 - 1), { minLength: 1, maxLength: 8 }).chain((pages) =>
-    fc.record({
-      of: fc.constantFrom("ram", "image"),
-      pages: fc.constant(pages),
-      data: bytes(pages.length * 4096, pages.length * 4096),
-    })
+    fc.oneof(
+      fc.record({
+        of: fc.constantFrom("ram", "image"),
+        pages: fc.constant(pages),
+        data: bytes(pages.length * 4096, pages.length * 4096),
+      }),
+      fc.record({
+        of: fc.constantFrom("ram", "image"),
+        pages: fc.constant(pages),
+        packed: fc.constant("zstd"),
+        data: bytes(1, pages.length * 4096 - 1),
+      }),
+    )
   ),
   "snapshot-operation": fc.record({ operation: fc.record({ number: count(), request }) }),
   "snapshot-commit": fc.record({
@@ -318,6 +326,14 @@ Deno.test("what a record must not contain is refused on both sides, naming the f
     [{ kind: "note", text: "\ud800" }, "text"],
     [{ kind: "note", text: "x".repeat(4097) }, "text"],
     [{ kind: "snapshot-pages", of: "ram", pages: [1, 2], data: new Uint8Array(4096) }, "data"],
+    [
+      { kind: "snapshot-pages", of: "ram", pages: [1], packed: "zstd", data: new Uint8Array(4096) },
+      "data",
+    ],
+    [
+      { kind: "snapshot-pages", of: "ram", pages: [1], packed: "gzip", data: new Uint8Array(9) },
+      "packed",
+    ],
     [{ kind: "snapshot-pages", of: "rom", pages: [1], data: new Uint8Array(4096) }, "of"],
     [{ kind: "end", reason: "detach", exitCode: 0 }, "exitCode"],
     [{ kind: "gossip" }, "kind"],

@@ -6,7 +6,12 @@ import { maxOutstandingBytes, maxRecordBytes, pageBytes } from "../../lib/log/li
 import { LogError } from "../../lib/log/log_error.ts";
 import { LogGrammar } from "../../lib/log/log_grammar.ts";
 import { SnapshotAssembler } from "../../lib/log/snapshot_assembler.ts";
-import { memoryPages, type Page, snapshotRecords } from "../../lib/log/snapshot_records.ts";
+import {
+  memoryPages,
+  type Page,
+  type SnapshotParts,
+  snapshotRecords as records,
+} from "../../lib/log/snapshot_records.ts";
 import { decodeAll, encodeAll, sampleRecords, sampleState } from "./sample_log.ts";
 
 const header: HeaderRecord = {
@@ -28,6 +33,11 @@ const operations: readonly Operation[] = [
   { number: 5, request: { kind: "disk-read", disk: 0, sector: 0, sectors: 3 } },
   { number: 6, request: { kind: "bill-append", offset: 9, data: Uint8Array.of(1) } },
 ];
+
+/** The records of a snapshot, without the places where others have a turn. */
+function snapshotRecords(snapshot: SnapshotParts): readonly LogRecord[] {
+  return [...records(snapshot)].filter((record) => record !== undefined);
+}
 
 function memoryWith(pages: Iterable<Page>): Uint8Array {
   const ram = new Uint8Array(header.configuration.ramBytes);

@@ -1,9 +1,11 @@
 /** Key snapshots: taken again they are the same, and hostile ones are refused (design invariant 7). */
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import zlib from "node:zlib";
+import { assert, assertEquals, assertInstanceOf, equal } from "@std/assert";
 import type { MachineState } from "../../lib/board/machine_state.ts";
 import { DivergenceError } from "../../lib/epoch/divergence.ts";
 import type { LogRecord, SnapshotCommitRecord } from "../../lib/epoch/record.ts";
 import { LogError } from "../../lib/log/log_error.ts";
+import { packPages, unpackPages } from "../../lib/log/page_packing.ts";
 import { replay } from "../../lib/replica/replaying.ts";
 import { SnapshotRestorer } from "../../lib/replica/restore.ts";
 import { SnapshotShelf } from "../../lib/replica/snapshot_shelf.ts";
@@ -42,8 +44,9 @@ for (const [name, which] of Object.entries(guestCases)) {
         ...{ byteOffset: 0, byteLength: 0 },
       }));
       const replica = placed.map((item) => restorer.accept(item, {})).at(-1)!;
-      const shelf = new SnapshotShelf(replica.machine.configuration.ramBytes);
-      const again = shelf.take(replica.machine, replica.epoch, replica.time, new SimulatedClock());
+      const shelf = new SnapshotShelf(replica.machine);
+      const again = [...shelf.take(replica.epoch, replica.time, new SimulatedClock())]
+        .filter((record) => record !== undefined);
       assertEquals(logOf([header, ...again]), logOf([header, ...snapshot]));
     }
   });
@@ -118,8 +121,10 @@ Deno.test("a snapshot without one of its records is refused", async () => {
 
 Deno.test("a snapshot with a page that is another, lacking or elsewhere is refused", async () => {
   let pages = 0;
-  for (const [index, record] of busy.slice(0, commitAt).entries()) {
-    if (record.kind !== "snapshot-pages" || record.of !== "ram") continue;
+  for (const [index, kept] of busy.slice(0, commitAt).entries()) {
+    if (kept.kind !== "snapshot-pages" || kept.of !== "ram") continue;
+    const { packed: _packed, ...rest } = kept;
+    const record = { ...rest, data: unpackPages(kept)! };
     for (const [at, page] of record.pages.entries()) {
       const data = record.data.slice();
       data[at * 4096 + 7]! ^= 4;
@@ -142,6 +147,30 @@ Deno.test("a snapshot with a page that is another, lacking or elsewhere is refus
     await assertRefused(busy.with(index, { ...record, pages: outside }), "a page outside RAM");
   }
   assert(pages > 10);
+});
+
+Deno.test("a snapshot whose packed pages are not what was packed is refused", async () => {
+  const index = busy.findIndex((record) =>
+    record.kind === "snapshot-pages" && record.of === "ram" && record.packed
+  );
+  const record = busy[index] as Extract<LogRecord, { kind: "snapshot-pages" }>;
+  const all = unpackPages(record)!;
+  const zeros = (bytes: number) => ({ ...record, ...packPages(new Uint8Array(bytes)) });
+  const wideWindow = zlib.zstdCompressSync(new Uint8Array(2 ** 22), {
+    params: { [zlib.constants.ZSTD_c_windowLog]: 22 },
+  });
+  const cases: Readonly<Record<string, typeof record>> = {
+    "no frame": { ...record, data: Uint8Array.of(1, 2, 3) },
+    "cut off": { ...record, data: record.data.subarray(0, record.data.length / 2) },
+    "fewer pages": { ...record, ...packPages(all.subarray(4096)) },
+    "more pages": zeros(all.length + 4096),
+    "a bomb": zeros(2 ** 26),
+    "a wide window": { ...record, data: new Uint8Array(wideWindow) },
+    "other pages": zeros(all.length),
+  };
+  for (const [what, altered] of Object.entries(cases)) {
+    await assertRefused(busy.with(index, altered), what);
+  }
 });
 
 Deno.test("a snapshot with another commit is refused", async () => {
@@ -191,11 +220,13 @@ Deno.test("a snapshot with anything out of place in its state is refused, whatev
   let kinds = 0;
   // Each place once, with one kind of garbage after the other.
   for (const path of places) {
-    const value = garbage[kinds++ % garbage.length];
     const state = structuredClone(commit.state) as unknown as Record<string, unknown>;
     let node = state;
     for (const key of path.slice(0, -1)) node = node[key] as Record<string, unknown>;
-    node[path.at(-1)!] = value;
+    const last = path.at(-1)!;
+    // An empty list in the place of an empty list is no garbage.
+    if (equal(node[last], garbage[kinds % garbage.length])) kinds++;
+    node[last] = garbage[kinds++ % garbage.length];
     await assertRefused(withCommit({ state: state as unknown as MachineState }), path.join("."));
   }
 });

@@ -1,0 +1,77 @@
+/**
+ * A copy of a guest's RAM as it stood at one moment. Pages that are zero are neither copied nor touched,
+ * so that a copy costs what the guest uses and not what it has.
+ */
+import { Digester } from "../cpu/digest.ts";
+import { GuestMemory } from "../cpu/memory.ts";
+import type { ZeroPages } from "../cpu/zero_pages.ts";
+import type { HostLoop } from "../epoch/host.ts";
+import { pageBytes } from "../log/limits.ts";
+import type { Page } from "../log/snapshot_records.ts";
+
+/** Bytes made ready between two turns of the event loop. */
+const WARM_SLICE_BYTES = 1 << 20;
+
+/** A second memory for a machine's RAM. */
+export class RamCopy {
+  readonly #memory: GuestMemory;
+  readonly #digester: Digester;
+  /** 1 for each page here that is not zero. */
+  readonly #used: Uint8Array;
+
+  /** Zeros; nothing is resident before it is written. */
+  constructor(ramBytes: number) {
+    this.#memory = new GuestMemory(ramBytes);
+    this.#digester = new Digester(this.#memory);
+    this.#used = new Uint8Array(ramBytes / pageBytes);
+  }
+
+  /**
+   * Makes every page resident, a slice at a time, so that taking a copy costs no page faults; `zeros`
+   * looks at the memory that it will be a copy of, since a first look costs a fault, too.
+   */
+  async warm(zeros: ZeroPages, loop: HostLoop): Promise<void> {
+    const { ram } = this.#memory;
+    for (let offset = 0; offset < ram.length; offset += pageBytes) {
+      // A page that is written to is there from now on.
+      ram[offset] = 0;
+      zeros.has(offset / pageBytes);
+      if (offset % WARM_SLICE_BYTES === 0) await loop.turn();
+    }
+  }
+
+  /** Becomes a copy of `source`, whose pages `zeros` looks at. */
+  take(source: GuestMemory, zeros: ZeroPages): void {
+    const used = this.#used;
+    const { ram } = this.#memory;
+    for (let page = 0; page < used.length; page++) {
+      if (!zeros.has(page)) {
+        used[page] = 1;
+      } else if (used[page] !== 0) {
+        used[page] = 0;
+        ram.fill(0, page * pageBytes, (page + 1) * pageBytes);
+      }
+    }
+    for (let start = 0; start < used.length;) {
+      const from = used.indexOf(1, start);
+      if (from < 0) break;
+      const free = used.indexOf(0, from);
+      start = free < 0 ? used.length : free;
+      ram.set(source.ram.subarray(from * pageBytes, start * pageBytes), from * pageBytes);
+    }
+  }
+
+  /** The pages that are not zero, in order, without copying. */
+  *pages(): Generator<Page, void, undefined> {
+    const used = this.#used;
+    const { ram } = this.#memory;
+    for (let page = used.indexOf(1); page >= 0; page = used.indexOf(1, page + 1)) {
+      yield [page, ram.subarray(page * pageBytes, (page + 1) * pageBytes)];
+    }
+  }
+
+  /** Digest of all of it, in pieces of some milliseconds. */
+  digest(): Generator<undefined, bigint, undefined> {
+    return this.#digester.ramInPieces();
+  }
+}
