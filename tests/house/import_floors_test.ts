@@ -15,7 +15,7 @@ const FLOORS: readonly (readonly string[])[] = [
 
 /** What folders may import besides: packages, the runtime's own modules, and the auditor. */
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
-  log: ["cbor-x", "node:crypto"],
+  log: ["cbor-x", "node:crypto", "node:zlib"],
   host: ["node:crypto", "node:fs", "node:timers"],
   replica: ["node:crypto", "node:fs"],
   cli: ["@std/cli", "@std/streams", "../../deno.json", "../../guests/teller/auditor.ts"],
