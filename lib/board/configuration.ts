@@ -3,6 +3,7 @@
  * {@linkcode checkConfiguration} is the only way in.
  */
 import { ConfigurationError } from "./errors.ts";
+import { addressOf, isAddress, isGroup } from "./ethernet.ts";
 
 /** Largest size of guest memory: 2 GiB. */
 export const maximumRamBytes = 2 ** 31;
@@ -54,6 +55,12 @@ export function disksOn(
     .filter((disk) => (disk.bus ?? "scsi") === bus);
 }
 
+/** A network device. */
+export interface NetworkConfiguration {
+  /** Its MAC address, such as `02:00:5e:10:00:01`. */
+  readonly mac: string;
+}
+
 /** The board around the hart; plain CBOR data. */
 export interface MachineConfiguration {
   /** Guest memory in bytes: a multiple of 4096, 2 MiB to 2 GiB. */
@@ -62,6 +69,8 @@ export interface MachineConfiguration {
   readonly disks: readonly DiskConfiguration[];
   /** Whether the virtio-console bill port is present. */
   readonly bills: boolean;
+  /** The network device; absent: none. */
+  readonly network?: NetworkConfiguration;
   /** Whether there is a source of random bytes (virtio-rng). */
   readonly entropy?: boolean;
   /** Kernel command line, for the device tree's `/chosen/bootargs`; ASCII. */
@@ -122,6 +131,25 @@ function checkDisk(value: unknown, index: number): DiskConfiguration {
   };
 }
 
+function checkNetwork(value: unknown): NetworkConfiguration {
+  const what = "the network device";
+  if (!isRecord(value)) throw new ConfigurationError(`Expected a map for ${what}`);
+  refuseUnknownKeys(value, ["mac"], what);
+  const { mac } = value;
+  if (typeof mac !== "string" || !isAddress(mac)) {
+    throw new ConfigurationError(
+      `The MAC address of ${what} must be six bytes such as 02:00:5e:10:00:01, in lower case`,
+    );
+  }
+  const address = addressOf(mac);
+  if (isGroup(address) || address.every((byte) => byte === 0)) {
+    throw new ConfigurationError(
+      `The MAC address ${mac} is not one that a single station can have`,
+    );
+  }
+  return { mac };
+}
+
 /**
  * Checks an untrusted configuration and returns it.
  *
@@ -131,10 +159,10 @@ export function checkConfiguration(value: unknown): MachineConfiguration {
   if (!isRecord(value)) throw new ConfigurationError("Expected a map as machine configuration");
   refuseUnknownKeys(
     value,
-    ["ramBytes", "disks", "bills", "entropy", "bootArguments", "firmware"],
+    ["ramBytes", "disks", "bills", "network", "entropy", "bootArguments", "firmware"],
     "the machine configuration",
   );
-  const { ramBytes, disks, bills, entropy, bootArguments, firmware } = value;
+  const { ramBytes, disks, bills, network, entropy, bootArguments, firmware } = value;
   if (
     typeof ramBytes !== "number" || !Number.isSafeInteger(ramBytes) || ramBytes % 4096 !== 0 ||
     ramBytes < 2 ** 21 || ramBytes > maximumRamBytes
@@ -157,6 +185,7 @@ export function checkConfiguration(value: unknown): MachineConfiguration {
   }
   const checked = {
     ...{ ramBytes, disks: disks.map(checkDisk), bills },
+    ...(network === undefined ? {} : { network: checkNetwork(network) }),
     ...(entropy === undefined ? {} : { entropy }),
     ...(firmware === undefined ? {} : { firmware: "sbi" as const }),
   };

@@ -1,6 +1,7 @@
 /** Checks on what is delivered at an epoch's end: on replay it comes from an untrusted log. */
 import type { Inputs, TimeBase } from "./environment.ts";
 import { DeliveryError } from "./errors.ts";
+import { maximumFrameBytes, minimumFrameBytes } from "./ethernet.ts";
 import type { MemoryPiece } from "./machine_state.ts";
 import type { Completion, CompletionStatus } from "./operation.ts";
 import type { OutstandingOperations } from "./outstanding.ts";
@@ -22,6 +23,8 @@ export interface DeliveryContext {
   readonly time: number;
   /** Bytes of console input that can be taken. */
   readonly inputRoom: number;
+  /** Frames that can be received; undefined while no driver listens. */
+  readonly frameRoom: number | undefined;
   /** Whether a console position may be the next that is known to be performed. */
   acceptsPerformed(position: number): boolean;
 }
@@ -50,6 +53,18 @@ function checkBlocks(completion: Completion, pieces: readonly MemoryPiece[]): vo
   if (!matches) {
     throw new DeliveryError(
       `The data of the completion of operation ${operation} does not fit its scatter list`,
+    );
+  }
+}
+
+function checkFrames(frames: readonly Uint8Array[], room: number): void {
+  if (frames.length > room) {
+    throw new DeliveryError(`${frames.length} frames are over the room of ${room}`);
+  }
+  for (const { length } of frames) {
+    if (length >= minimumFrameBytes && length <= maximumFrameBytes) continue;
+    throw new DeliveryError(
+      `A frame of ${length} bytes is not from ${minimumFrameBytes} to ${maximumFrameBytes}`,
     );
   }
 }
@@ -89,5 +104,6 @@ export function checkInputs(inputs: Inputs, context: DeliveryContext): void {
       `The console cannot have performed its output up to position ${inputs.consolePerformed}`,
     );
   }
+  checkFrames(inputs.frames, context.frameRoom ?? 0);
   checkTime(inputs.time, context.time);
 }

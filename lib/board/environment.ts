@@ -32,6 +32,8 @@ export interface Inputs {
   readonly consoleInput: Uint8Array;
   /** Console output positions below this are known to be performed (bytes since power-on). */
   readonly consolePerformed: number;
+  /** Frames from the network, each 14 to 1518 bytes. */
+  readonly frames: readonly Uint8Array[];
   /** The time base of the next epoch; the timer comparator is evaluated against it. */
   readonly time: TimeBase;
 }

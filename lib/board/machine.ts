@@ -39,6 +39,7 @@ import { Uart } from "./uart.ts";
 import { VirtioBlk } from "./virtio_blk.ts";
 import { VirtioConsole } from "./virtio_console.ts";
 import { VirtioMmio } from "./virtio_mmio.ts";
+import { VirtioNet } from "./virtio_net.ts";
 import { VirtioRng } from "./virtio_rng.ts";
 import { VirtioScsi } from "./virtio_scsi.ts";
 import { slots } from "./virtio_slots.ts";
@@ -101,6 +102,7 @@ export class Machine {
   readonly #scsi: VirtioScsi | undefined;
   /** Absent when the guest is entered in M-mode. */
   readonly #sbi: Sbi | undefined;
+  readonly #network: VirtioNet | undefined;
   #running = false;
   #reads = 0;
 
@@ -159,6 +161,12 @@ export class Machine {
     if (configuration.bills) {
       const slot = this.#slots[slots.bills]!;
       slot.plug(new VirtioConsole(this.#fields, slot));
+    }
+    const { network } = configuration;
+    if (network) {
+      const slot = this.#slots[slots.net]!;
+      this.#network = new VirtioNet(slot, network.mac, requestStop);
+      slot.plug(this.#network);
     }
     if (configuration.firmware === "sbi") {
       const console = this.#console;
@@ -321,14 +329,32 @@ export class Machine {
     return this.#console.full;
   }
 
+  /** Whether the guest has put network frames out that have not been taken. */
+  get hasFrames(): boolean {
+    return this.#network?.hasSent ?? false;
+  }
+
+  /** Network frames put out since the last call, in order; each is lost unless it is taken. */
+  takeFrames(): Uint8Array[] {
+    return this.#network?.takeSent() ?? [];
+  }
+
+  /**
+   * Number of frames from the network that {@linkcode Machine.deliver} takes now; undefined while the
+   * guest does not listen, and what comes is lost.
+   */
+  get frameRoom(): number | undefined {
+    return this.#network?.room;
+  }
+
   /** Bytes of console input that {@linkcode Machine.deliver} takes now; at most 4096. */
   get consoleInputRoom(): number {
     return this.#uart.inputRoom;
   }
 
   /**
-   * Delivers an epoch's inputs: completions, console input, what of the console is performed, the time;
-   * then evaluates the timers and wakes the hart if something is pending (paper rules end-of-epoch and
+   * Delivers an epoch's inputs: completions, console input, what of the console is performed, frames from
+   * the network, the time; then evaluates the timers and wakes the hart if something is pending (paper rules end-of-epoch and
    * backup-end).
    *
    * @throws {DeliveryError} when the inputs do not fit the machine; it is as it was then
@@ -338,6 +364,7 @@ export class Machine {
       operations: this.#operations,
       time: this.time,
       inputRoom: this.#uart.inputRoom,
+      frameRoom: this.frameRoom,
       acceptsPerformed: (position) => this.#console.accepts(position),
     });
     for (const { operation: number, status, blocks } of inputs.completions) {
@@ -349,6 +376,7 @@ export class Machine {
     if (inputs.completions.length > 0) { for (const slot of this.#slots) slot.settled(); }
     this.#uart.type(inputs.consoleInput);
     this.#console.settle(inputs.consolePerformed);
+    for (const frame of inputs.frames) this.#network?.receive(frame);
     this.#clock.start(inputs.time, this.#hart.steps);
     this.#timer.evaluate(inputs.time.base);
     this.#sbi?.evaluate(inputs.time.base);

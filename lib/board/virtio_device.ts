@@ -48,6 +48,10 @@ export interface VirtioTransport {
   take(queue: number): Chain | undefined;
   /** Returns a buffer, and interrupts if the driver wants that. */
   give(queue: number, head: number, written: number): void;
+  /** Number of buffers that {@linkcode take} would take now; undefined while the queue does not run. */
+  available(queue: number): number | undefined;
+  /** Does something outside a notification: a driver that breaks the rules breaks its device. */
+  guarded(action: () => void): void;
   /** The device cannot go on: DEVICE_NEEDS_RESET. */
   fail(): void;
 }

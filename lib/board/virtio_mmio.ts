@@ -196,6 +196,14 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
     return this.#queues[queue]!.take(this.#device!.inFlight(queue));
   }
 
+  available(queue: number): number | undefined {
+    return this.#runs(queue) ? this.#queues[queue]!.waiting : undefined;
+  }
+
+  guarded(action: () => void): void {
+    this.#guarded(action);
+  }
+
   give(queue: number, head: number, written: number): void {
     const { values } = this.#fields;
     // A device that needs a reset returns nothing (section 2.1.2).

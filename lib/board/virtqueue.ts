@@ -59,6 +59,13 @@ export class Virtqueue {
     this.#registers = registers;
   }
 
+  /** Buffers that the driver has made available and nobody has taken; none in a ring outside RAM. */
+  get waiting(): number {
+    const { size, available, nextAvailable } = this.#registers;
+    if (!this.#memory.contains(available + 2, 2)) return 0;
+    return Math.min((this.#half(available + 2) - nextAvailable) & 0xffff, size);
+  }
+
   /**
    * Takes the next available buffer, or nothing when the driver has made no more available.
    *

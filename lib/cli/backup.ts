@@ -10,7 +10,14 @@ import { parseStreamArgument } from "../replica/stream_argument.ts";
 import type { ByteStream } from "../replica/transport.ts";
 import { openFileWriter } from "../replica/transport_file.ts";
 import { openLogReader } from "../replica/transport_open.ts";
-import { type Arguments, choiceOption, type Command, numberOption, textOption } from "./command.ts";
+import {
+  type Arguments,
+  choiceOption,
+  type Command,
+  numberOption,
+  textOption,
+  UsageError,
+} from "./command.ts";
 import { type ConsoleChannel, diskPaths, type OpenDevices, openDevices } from "./devices.ts";
 import { diskOption, requireBuses } from "./disk_argument.ts";
 import { Doorway, listenOption } from "./doorway.ts";
@@ -26,6 +33,7 @@ import {
   notesOption,
   quietOption,
 } from "./machine_options.ts";
+import { networkOption } from "./network_option.ts";
 import { hostOptions } from "./power_on.ts";
 import type { Reporter } from "./reporter.ts";
 import { reporterFor } from "./report_form.ts";
@@ -195,7 +203,8 @@ class Follow {
   async #prepare(takeover: Takeover): Promise<void> {
     const { header, replica } = takeover;
     await this.#devices?.backs.close();
-    this.#devices = openDevices(this.given, this.#channel(header), this.reporter, {
+    const mac = header.configuration.network?.mac;
+    this.#devices = openDevices(this.given, this.#channel(header), this.reporter, mac, {
       consoleBase: header.consoleBase,
       billBase: header.billBase,
       consolePerformed: replica.machine.consolePerformed,
@@ -214,6 +223,7 @@ class Follow {
       this.#header = record;
       requireBills(record, this.given);
       requireBuses(this.given, record.configuration);
+      requireNetwork(record, this.given);
     }
     if (record.kind === "snapshot-commit") {
       this.reporter.note(
@@ -251,6 +261,19 @@ function requireBills(header: HeaderRecord, given: Arguments): void {
   throw new HostFileError("", "The machine has a bill port: name its file with --bills FILE");
 }
 
+/** A machine keeps its network device and its address wherever it goes on. */
+function requireNetwork({ configuration }: HeaderRecord, given: Arguments): void {
+  const network = given.value(networkOption);
+  if (network?.mac !== undefined) {
+    throw new UsageError("A backup takes --net without mac=: the machine keeps its address");
+  }
+  if (!configuration.network || network !== undefined) return;
+  throw new HostFileError(
+    "",
+    "The machine has a network device: name its socket with --net unix:PATH, or --net none",
+  );
+}
+
 /** Follows a primary. */
 export const backupCommand: Command = {
   name: "backup",
@@ -270,6 +293,7 @@ export const backupCommand: Command = {
     diskSyncOption,
     billsOption,
     consoleOption,
+    networkOption,
     arbiterOption,
     listenOption,
     outputOption,

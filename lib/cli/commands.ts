@@ -8,6 +8,7 @@ import { primaryCommand } from "./primary.ts";
 import { recordCommand } from "./record.ts";
 import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
+import { switchCommand } from "./switch.ts";
 
 /** The commands of `lockstep`. */
 export const commands: readonly Command[] = [
@@ -17,6 +18,7 @@ export const commands: readonly Command[] = [
   primaryCommand,
   backupCommand,
   inspectCommand,
+  switchCommand,
   demoCommand,
   auditCommand,
 ];

@@ -5,6 +5,7 @@ import { ConsoleFile, ConsoleOutput, type ConsoleSink, ConsoleStream } from "../
 import { HostDevices } from "../host/devices.ts";
 import { createDiskImage, type DiskBack, DiskFile } from "../host/disk.ts";
 import { HostFileError } from "../host/fault.ts";
+import { NetworkSocket } from "../host/network.ts";
 import { type FileIdentity, identityOfPath, sameFile } from "../host/positional_file.ts";
 import { SlowDisk } from "../host/slow_disk.ts";
 import { type Arguments, UsageError } from "./command.ts";
@@ -16,6 +17,7 @@ import {
   diskLatencyOption,
   diskSyncOption,
 } from "./machine_options.ts";
+import { networkOption } from "./network_option.ts";
 import type { Reporter } from "./reporter.ts";
 
 /** Where the outside of a machine stands in the files that have positions. */
@@ -40,6 +42,8 @@ export interface OpenDevices {
   readonly billBase: number;
   /** Whether console output goes to a terminal. */
   readonly shown: boolean;
+  /** The way to the network, not connected yet. */
+  readonly network: NetworkSocket | undefined;
 }
 
 /** How console output leaves when no file is named. */
@@ -99,12 +103,14 @@ export function provideDisks(given: Arguments): readonly string[] {
 /**
  * Opens disks, bill file and console. The lock on the disks is the caller's.
  *
+ * @param mac Address of the network device, if there is one.
  * @throws {HostFileError} naming what does not open; nothing is left open then
  */
 export function openDevices(
   given: Arguments,
   channel: ConsoleChannel,
   reporter: Reporter,
+  mac: string | undefined,
   positions: DevicePositions = { consolePerformed: 0 },
 ): OpenDevices {
   const opened: { close(): void | Promise<void> }[] = [];
@@ -131,11 +137,13 @@ export function openDevices(
       path === undefined ? reporter.beside(sink) : sink,
       positions.consolePerformed,
     );
+    const socket = given.value(networkOption)?.path;
+    const network = mac === undefined || socket === undefined
+      ? undefined
+      : new NetworkSocket(socket, mac);
     return {
-      backs: new HostDevices(backs, bills, console),
-      disks,
-      consoleBase: base,
-      billBase,
+      backs: new HostDevices(backs, bills, console, network),
+      ...{ disks, consoleBase: base, billBase, network },
       shown: path === undefined && Deno[channel].isTerminal(),
     };
   } catch (error) {

@@ -2,6 +2,7 @@
 import { ConfigurationError, ImageError, StateError } from "../board/errors.ts";
 import { DivergenceError } from "../epoch/divergence.ts";
 import { HostFileError, isGone } from "../host/fault.ts";
+import { SocketError } from "../host/unix_socket.ts";
 import { LogError } from "../log/log_error.ts";
 import { StartRefusedError } from "../replica/home.ts";
 import { MembershipWriteError } from "../replica/membership.ts";
@@ -43,6 +44,7 @@ const MEANINGS: readonly (readonly [ErrorClass, number])[] = [
   [StartRefusedError, ExitCode.unavailable],
   [MembershipWriteError, ExitCode.unavailable],
   [TransportError, ExitCode.unavailable],
+  [SocketError, ExitCode.unavailable],
   [Deno.errors.NotCapable, ExitCode.unavailable],
 ];
 

@@ -20,6 +20,7 @@ for argument in "$@"; do
     unix:*) path=\${argument#unix:} ;;
     --*=unix:*) path=\${argument#*=unix:} ;;
   esac
+  path=\${path%%,mac=*}
   case $path in
     '') continue ;;
     /*) ;;

@@ -49,6 +49,7 @@ export async function seeThrough(
     if (live.roster.protection === "protected") live.stop("hand-over");
     else reporter.note("Nobody could go on: not handed over");
   };
+  backs.startNetwork({ frame: (frame) => live.receive(frame), note: reporter.note });
   const meter = new StatusMeter(reporter, () => countersOf(live, machine, alone));
   const { typedAt, shown } = session;
   const typing = new Typing({ live, reporter, typedAt, shown });

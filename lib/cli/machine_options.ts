@@ -10,6 +10,7 @@ import {
   textOption,
 } from "./command.ts";
 import { diskOption } from "./disk_argument.ts";
+import { networkOption } from "./network_option.ts";
 
 /** The guest's memory. */
 export const ramOption: Option<number> = numberOption(
@@ -146,6 +147,7 @@ export const bootOptions = [
   billsOption,
   rngOption,
   consoleOption,
+  networkOption,
   kernelOption,
   initrdOption,
   appendOption,

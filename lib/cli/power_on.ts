@@ -24,6 +24,7 @@ import {
   ramOption,
   rngOption,
 } from "./machine_options.ts";
+import { addressOfRun, networkOption } from "./network_option.ts";
 import type { Reporter } from "./reporter.ts";
 
 /** A machine that stands at power-on, with everything it holds. */
@@ -68,8 +69,10 @@ export async function powerOn(
   const home = await takeHome(given, disks, run);
   let devices: OpenDevices | undefined;
   try {
-    devices = openDevices(given, wishes.channel, reporter);
-    const configuration = configurationOf(given, devices, files);
+    const mac = addressFor(given, run);
+    devices = openDevices(given, wishes.channel, reporter, mac);
+    const configuration = configurationOf(given, devices, files, mac);
+    await devices.network?.connect();
     const machine = Machine.powerOn(configuration, files.load(configuration));
     const live = new LiveMachine({
       ...hostOptions(given, reporter),
@@ -127,10 +130,16 @@ async function takeHome(
   return await Home.take(paths, run, given.value(newRunOption) === true);
 }
 
+function addressFor(given: Arguments, run: string): string | undefined {
+  const network = given.value(networkOption);
+  return network && (network.mac ?? addressOfRun(run));
+}
+
 function configurationOf(
   given: Arguments,
   { disks }: OpenDevices,
   { ramMib, firmware }: BootFiles,
+  mac: string | undefined,
 ): MachineConfiguration {
   const bootArguments = given.value(appendOption);
   return checkConfiguration({
@@ -142,6 +151,7 @@ function configurationOf(
     }),
     bills: given.value(billsOption) !== undefined,
     ...(given.value(rngOption) === true ? { entropy: true } : {}),
+    ...(mac === undefined ? {} : { network: { mac } }),
     ...(bootArguments === undefined ? {} : { bootArguments }),
     ...(firmware === undefined ? {} : { firmware }),
   });

@@ -6,7 +6,7 @@ import type { LogRecord } from "../epoch/record.ts";
 export function recordText(record: LogRecord): string {
   switch (record.kind) {
     case "header": {
-      const { ramBytes, disks, bills } = record.configuration;
+      const { ramBytes, disks, bills, network } = record.configuration;
       return words(
         ` run ${record.run.slice(0, 8)} term ${record.term} format ${record.version}`,
         record.member === undefined ? "" : `member ${record.member.slice(0, 8)}`,
@@ -14,6 +14,7 @@ export function recordText(record: LogRecord): string {
         `ram ${ramBytes / 2 ** 20} MiB`,
         ...disks.map(({ id, sectors }) => `disk ${id} of ${sectors} sectors`),
         bills ? "bill port" : "",
+        network ? `network ${network.mac}` : "",
       );
     }
     case "snapshot-begin":
@@ -31,6 +32,7 @@ export function recordText(record: LogRecord): string {
         record.reads.length === 0 ? "" : `reads ${record.reads.length}`,
         ...record.completions.map(completionText),
         record.consoleInput.length === 0 ? "" : `input ${record.consoleInput.length} bytes`,
+        record.frames.length === 0 ? "" : `frames ${record.frames.length}`,
         `console ${record.consolePerformed}`,
         `time ${record.time.base}+${record.time.rate}`,
         `digest ${hex(record.digest.state)}`,

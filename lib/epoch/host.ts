@@ -2,6 +2,7 @@
  * What the hypervisor needs from the host. `lib/host` implements it on real clocks and files, tests on
  * simulated ones.
  */
+import { maximumEpochFrames } from "../board/ethernet.ts";
 import type {
   Completion,
   CompletionStatus,
@@ -50,6 +51,8 @@ export interface DeviceBacks {
   readonly consolePerformed: number;
   /** Resolves when the console has room; undefined when it has. */
   consoleRoom(): Promise<void> | undefined;
+  /** Sends a network frame, or drops it; never waits. Absent: the machine hangs on no network. */
+  sendFrame?(frame: Uint8Array): void;
 }
 
 /** Where finished epochs go: the log, the members, and from there the devices. */
@@ -63,19 +66,25 @@ export interface Outlet {
    * @param operations Operations issued in the epoch, in order. The outlet performs each when output
    *   commit allows it, and answers through {@linkcode Arrivals}.
    * @param console Console bytes of the epoch; the last one has position `consolePosition - 1`.
+   * @param frames Network frames of the epoch, in order.
    */
   epochEnded(
     record: EpochRecord,
     operations: readonly Operation[],
     console: Uint8Array,
+    frames: readonly Uint8Array[],
   ): Promise<void> | undefined;
 }
+
+/** Frames that wait for a guest to make room; what comes when there are so many is dropped. */
+const WAITING_FRAMES = 512;
 
 /** What has reached the machine from outside and waits for the end of an epoch (buffer-interrupt). */
 export class Arrivals {
   readonly #completions: Completion[] = [];
   #input: Uint8Array[] = [];
   #inputBytes = 0;
+  #frames: Uint8Array[] = [];
   #performed = 0;
   #wake: (() => void) | undefined;
 
@@ -90,6 +99,13 @@ export class Arrivals {
     if (bytes.length === 0) return;
     this.#input.push(bytes);
     this.#inputBytes += bytes.length;
+    this.#signal();
+  }
+
+  /** A frame that waits for delivery; dropped when too many wait, as on any network. */
+  receive(frame: Uint8Array): void {
+    if (this.#frames.length >= WAITING_FRAMES) return;
+    this.#frames.push(frame);
     this.#signal();
   }
 
@@ -108,9 +124,10 @@ export class Arrivals {
     this.#signal();
   }
 
-  /** Whether something waits that a machine with room for `inputRoom` bytes of input can take. */
-  pending(inputRoom: number): boolean {
-    return this.#completions.length > 0 || (this.#inputBytes > 0 && inputRoom > 0);
+  /** Whether something waits that a machine with so much room for input and frames can take. */
+  pending(inputRoom: number, frameRoom = 0): boolean {
+    return this.#completions.length > 0 || (this.#inputBytes > 0 && inputRoom > 0) ||
+      (this.#frames.length > 0 && frameRoom > 0);
   }
 
   /** Bytes of console input that wait. */
@@ -154,6 +171,13 @@ export class Arrivals {
     }
     this.#inputBytes -= taken.length;
     return taken;
+  }
+
+  /** Takes as many frames as there is room for; undefined: nobody listens, and all are lost. */
+  takeFrames(room: number | undefined): Uint8Array[] {
+    if (room !== undefined) return this.#frames.splice(0, Math.min(room, maximumEpochFrames));
+    this.#frames = [];
+    return [];
   }
 
   #signal(): void {

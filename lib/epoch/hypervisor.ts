@@ -129,7 +129,8 @@ export class Hypervisor {
   /** Runs the machine for one epoch's budget. */
   #execute(): number {
     const { machine, arrivals, policy, clock } = this.#options;
-    const busy = machine.outstanding.size > 0 || arrivals.pending(machine.consoleInputRoom);
+    const busy = machine.outstanding.size > 0 ||
+      arrivals.pending(machine.consoleInputRoom, machine.frameRoom);
     const ticks = busy ? policy.busyTicks : policy.longestTicks;
     const budget = Math.min(policy.epochSteps, this.#time.stepsIn(ticks), machine.stepsToTimer);
     const before = clock.monotonicTicks();
@@ -141,7 +142,8 @@ export class Hypervisor {
       const done = machine.run(slice);
       steps += done;
       elapsed = clock.monotonicTicks() - before;
-      if (done < slice) break;
+      // What the guest has sent in this slice leaves together, and soon.
+      if (done < slice || machine.hasFrames) break;
     }
     this.#time.measure(steps, elapsed);
     return steps;
@@ -150,9 +152,9 @@ export class Hypervisor {
   /** The machine waits: sleeps until something arrives or the guest's timer is due. */
   async #idle(): Promise<void> {
     const { machine, arrivals, loop } = this.#options;
-    const { consoleInputRoom } = machine;
+    const { consoleInputRoom, frameRoom } = machine;
     while (
-      !arrivals.pending(consoleInputRoom) && this.#stop === undefined &&
+      !arrivals.pending(consoleInputRoom, frameRoom) && this.#stop === undefined &&
       this.#atEpochEnd.length === 0
     ) {
       if (machine.consoleFull && arrivals.consolePerformed > machine.consolePerformed) return;
@@ -172,9 +174,11 @@ export class Hypervisor {
         : arrivals.takeCompletions(policy.completionBytes),
       consoleInput: promotion ? new Uint8Array(0) : arrivals.takeInput(machine.consoleInputRoom),
       consolePerformed: Math.max(machine.consolePerformed, arrivals.consolePerformed),
+      frames: promotion ? [] : arrivals.takeFrames(machine.frameRoom),
       time: this.#time.next(steps),
     };
     const console = machine.takeConsoleOutput();
+    const frames = machine.takeFrames();
     const wantRam = this.#stop !== undefined ||
       machine.steps - this.#stepsAtRamDigest >= policy.ramDigestSteps;
     const reads = this.#environment.takeReads();
@@ -191,7 +195,7 @@ export class Hypervisor {
       digest,
       ...(promotion ? { term: promotion.term } : {}),
     };
-    const wait = outlet.epochEnded(record, operations, console);
+    const wait = outlet.epochEnded(record, operations, console, frames);
     if (wait) await wait;
     this.#callBack();
   }

@@ -108,6 +108,8 @@ export interface EpochRecord {
   readonly consoleInput: Uint8Array;
   /** Console output below this position is performed. */
   readonly consolePerformed: number;
+  /** Frames from the network, delivered at its end. */
+  readonly frames: readonly Uint8Array[];
   /** Time base of the next epoch. */
   readonly time: TimeBase;
   /** What every replica must have after the deliveries. */

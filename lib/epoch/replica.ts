@@ -148,6 +148,8 @@ export class Replica {
 
   #finish(record: EpochRecord): void {
     const console = this.machine.takeConsoleOutput();
+    // Only the primary sends.
+    this.machine.takeFrames();
     const performed = this.#performedBy(record);
     const digest = endEpoch(this.machine, record, record.digest.ram !== undefined);
     this.machine.takeIssued();

@@ -4,23 +4,32 @@ import type { DeviceBacks, Performed } from "../epoch/host.ts";
 import type { BillFile } from "./bills.ts";
 import type { ConsoleOutput } from "./console.ts";
 import type { DiskBack } from "./disk.ts";
+import type { NetworkEvents, NetworkSocket } from "./network.ts";
 
-/** Disks, bill file and console, opened. */
+/** Disks, bill file, console and network, opened. */
 export class HostDevices implements DeviceBacks {
   readonly #disks: readonly DiskBack[];
   readonly #bills: BillFile | undefined;
   readonly #console: ConsoleOutput;
+  readonly #network: NetworkSocket | undefined;
 
   /**
    * Takes devices that are open; {@linkcode close} frees them.
    *
    * @param disks In the order of the machine's configuration.
    * @param bills Absent when the machine has no bill port.
+   * @param network Absent when the machine hangs on no network.
    */
-  constructor(disks: readonly DiskBack[], bills: BillFile | undefined, console: ConsoleOutput) {
+  constructor(
+    disks: readonly DiskBack[],
+    bills: BillFile | undefined,
+    console: ConsoleOutput,
+    network?: NetworkSocket,
+  ) {
     this.#disks = disks;
     this.#bills = bills;
     this.#console = console;
+    this.#network = network;
   }
 
   async perform(request: OperationRequest): Promise<Performed> {
@@ -49,10 +58,20 @@ export class HostDevices implements DeviceBacks {
     return this.#console.full ? this.#console.ready() : undefined;
   }
 
+  sendFrame(frame: Uint8Array): void {
+    this.#network?.send(frame);
+  }
+
+  /** From now on frames come from the network, if there is one. */
+  startNetwork(events: NetworkEvents): void {
+    this.#network?.start(events);
+  }
+
   /** Waits for what is under way and frees all files. */
   async close(): Promise<void> {
     await Promise.all(this.#disks.map((disk) => disk.close()));
     await this.#bills?.close();
+    this.#network?.close();
     await this.#console.close();
   }
 }

@@ -8,11 +8,12 @@ import {
   maximumDisks,
   maximumDiskSectors,
   maximumRamBytes,
+  type NetworkConfiguration,
 } from "../board/configuration.ts";
 import { ConfigurationError } from "../board/errors.ts";
 import { list, record } from "./container_type.ts";
 import { type FieldType, named, optional, required } from "./field_type.ts";
-import { boolean, choice, count, printable } from "./scalar_type.ts";
+import { boolean, choice, count, matching, printable } from "./scalar_type.ts";
 import { pageBytes } from "./limits.ts";
 import { FieldError } from "./log_error.ts";
 
@@ -27,12 +28,21 @@ export const diskConfiguration: FieldType<DiskConfiguration> = named(
   ]),
 );
 
+/** The network device: its address, never a path. */
+export const networkConfiguration: FieldType<NetworkConfiguration> = named(
+  "network-configuration",
+  record([
+    required("mac", matching("[0-9a-f]{2}(:[0-9a-f]{2}){5}")),
+  ]),
+);
+
 const fields: FieldType<MachineConfiguration> = named(
   "machine-configuration",
   record([
     required("ramBytes", count(2 ** 21, maximumRamBytes, pageBytes)),
     required("disks", list(diskConfiguration, 0, maximumDisks)),
     required("bills", boolean),
+    optional("network", networkConfiguration),
     optional("entropy", boolean),
     optional("bootArguments", printable(0, maximumBootArgumentsLength)),
     optional("firmware", choice("sbi")),

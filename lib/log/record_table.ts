@@ -4,8 +4,13 @@
  */
 import { maximumDisks, maximumRamBytes } from "../board/configuration.ts";
 import type { TimeBase } from "../board/environment.ts";
+import { maximumEpochFrames, maximumFrameBytes, minimumFrameBytes } from "../board/ethernet.ts";
 import type { EpochDigest, LogRecord, ReturnRecord } from "../epoch/record.ts";
-import { diskConfiguration, machineConfiguration } from "./configuration_table.ts";
+import {
+  diskConfiguration,
+  machineConfiguration,
+  networkConfiguration,
+} from "./configuration_table.ts";
 import { list, record, tuple, union } from "./container_type.ts";
 import {
   type Field,
@@ -55,6 +60,8 @@ const epochDigest: FieldType<EpochDigest> = named(
   ]),
 );
 
+const networkFrame: FieldType<Uint8Array> = bytes(minimumFrameBytes, maximumFrameBytes);
+
 const page: FieldType<number> = named("page", count(0, maximumRamBytes / pageBytes - 1));
 
 /** The fields of each kind of log record, besides `kind`. */
@@ -97,6 +104,7 @@ export const recordFields: Readonly<Record<LogRecord["kind"], readonly Field[]>>
     unlessEmpty("completions", list(completion, 1, maxEpochCompletions), []),
     unlessEmpty("consoleInput", bytes(1, maxConsoleInputBytes), new Uint8Array(0), "input"),
     required("consolePerformed", count(), "performed"),
+    unlessEmpty("frames", list(networkFrame, 1, maximumEpochFrames), []),
     required("time", timeBase),
     required("digest", epochDigest),
     optional("term", count(2)),
@@ -183,6 +191,7 @@ export const schemaTypes: readonly { readonly cddl: string; readonly rule?: stri
   ...Object.values(logVariants),
   machineConfiguration,
   diskConfiguration,
+  networkConfiguration,
   timeBase,
   epochDigest,
   page,

@@ -125,6 +125,18 @@ export function printable(minimum: number, maximum: number): FieldType<string> {
   return { cddl: `text .regexp "[ -~]{${minimum},${maximum}}"`, toWire: check, fromWire: check };
 }
 
+/** Text that a regular expression matches as a whole. */
+export function matching(pattern: string): FieldType<string> {
+  const whole = new RegExp(`^${pattern}$`);
+  function check(value: unknown): string {
+    if (typeof value !== "string" || !whole.test(value)) {
+      throw new FieldError(`is ${shown(value)}, must match ${pattern}`);
+    }
+    return value;
+  }
+  return { cddl: `text .regexp "${pattern}"`, toWire: check, fromWire: check };
+}
+
 /** True or false. */
 export const boolean: FieldType<boolean> = {
   cddl: "bool",

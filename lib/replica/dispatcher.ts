@@ -7,6 +7,9 @@ import type { Machine } from "../board/machine.ts";
 import type { Arrivals, DeviceBacks, Performed } from "../epoch/host.ts";
 import { waitsForCommit } from "./rules.ts";
 
+/** Most bytes of network frames that wait for commit; more are dropped, as on any network. */
+const HELD_FRAME_BYTES = 2 ** 21;
+
 /** An output that waits for the commit of its epoch. */
 interface Held {
   readonly epoch: number;
@@ -28,6 +31,7 @@ export class Dispatcher {
   #held: Held[] = [];
   #underWay = 0;
   #released = 0;
+  #heldFrameBytes = 0;
   #closed = false;
   readonly #waiters: (() => void)[] = [];
 
@@ -57,6 +61,7 @@ export class Dispatcher {
     operations: readonly Operation[],
     consolePosition: number,
     console: Uint8Array,
+    frames: readonly Uint8Array[] = [],
   ): void {
     if (console.length > 0) {
       this.#hold(epoch, () => this.#writeConsole(consolePosition, console));
@@ -68,6 +73,7 @@ export class Dispatcher {
         this.#perform(operation);
       }
     }
+    if (frames.length > 0) this.#submitFrames(epoch, frames);
   }
 
   /** Lets the outputs of all epochs up to and including `epoch` go. */
@@ -88,6 +94,7 @@ export class Dispatcher {
   close(): void {
     this.#closed = true;
     this.#held = [];
+    this.#heldFrameBytes = 0;
   }
 
   /** Resolves when nothing waits for commit or is under way. */
@@ -106,6 +113,16 @@ export class Dispatcher {
   #go(held: Held): void {
     this.dispatched(held.epoch);
     held.perform();
+  }
+
+  #submitFrames(epoch: number, frames: readonly Uint8Array[]): void {
+    const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
+    if (this.#heldFrameBytes + bytes > HELD_FRAME_BYTES) return;
+    this.#heldFrameBytes += bytes;
+    this.#hold(epoch, () => {
+      this.#heldFrameBytes -= bytes;
+      for (const frame of frames) this.backs.sendFrame?.(frame);
+    });
   }
 
   #perform(operation: Operation): void {

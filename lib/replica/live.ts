@@ -29,6 +29,8 @@ import { UncertainOperations } from "./uncertain_operations.ts";
 
 /** How often members are looked at, ticks. */
 const WATCH_TICKS = 200_000;
+/** How long after a frame another one is expected: the event loop looks at sockets more often then, ticks. */
+const CONVERSATION_TICKS = 1_000_000;
 /** How often a stream hears from a machine that has nothing to say, ticks. */
 const HEARTBEAT_TICKS = 1_000_000;
 
@@ -101,6 +103,7 @@ export class LiveMachine implements Outlet {
   readonly #uncertain = new UncertainOperations((text) => this.#tell(text));
   readonly #logs: Attachment[] = [];
   #lastSendTicks = 0;
+  #lastFrameTicks = -Infinity;
   #phase: "ready" | "running" | "over" = "ready";
   /** Readers that have come before the machine runs. */
   readonly #early: (() => void)[] = [];
@@ -161,10 +164,11 @@ export class LiveMachine implements Outlet {
     return this.#dispatcher.counts;
   }
 
-  /** Whether an acknowledgement or a performed output is waited for. */
+  /** Whether an acknowledgement, a performed output or a frame is waited for. */
   get expecting(): boolean {
     const { held, underWay } = this.#dispatcher.counts;
-    return held > 0 || underWay > 0 || this.#roster.attachments.length > 0;
+    return held > 0 || underWay > 0 || this.#roster.attachments.length > 0 ||
+      this.#options.clock.monotonicTicks() - this.#lastFrameTicks < CONVERSATION_TICKS;
   }
 
   /** Who could take over. */
@@ -180,6 +184,12 @@ export class LiveMachine implements Outlet {
   /** Where console input goes. */
   type(bytes: Uint8Array): void {
     this.#arrivals.type(bytes);
+  }
+
+  /** Where frames from the network go. */
+  receive(frame: Uint8Array): void {
+    this.#lastFrameTicks = this.#options.clock.monotonicTicks();
+    this.#arrivals.receive(frame);
   }
 
   /** Asks the machine to stop at its next epoch's end. It is handed over only to somebody. */
@@ -273,6 +283,7 @@ export class LiveMachine implements Outlet {
     record: EpochRecord,
     operations: readonly Operation[],
     console: Uint8Array,
+    frames: readonly Uint8Array[],
   ): Promise<void> | undefined {
     this.#roster.send(record);
     for (const log of this.#logs) log.send(record);
@@ -280,7 +291,8 @@ export class LiveMachine implements Outlet {
     this.#lastSendTicks = this.#options.clock.monotonicTicks();
     const position = this.#options.machine.consolePosition - console.length;
     this.#uncertain.issued(operations);
-    this.#dispatcher.submit(record.epoch, operations, position, console);
+    if (frames.length > 0) this.#lastFrameTicks = this.#lastSendTicks;
+    this.#dispatcher.submit(record.epoch, operations, position, console, frames);
     this.#commit();
     return this.#room();
   }

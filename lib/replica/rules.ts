@@ -102,7 +102,7 @@ export function writeFailed(knowledge: RecordKnowledge): RecordKnowledge {
 
 /**
  * Whether an operation waits for output commit (invariant 4). Reads and random bytes change nothing
- * outside and need not wait; everything else does, console output included.
+ * outside and need not wait; everything else does, console output and network frames included.
  */
 export function waitsForCommit(kind: OperationKind | "console-output"): boolean {
   return kind !== "disk-read" && kind !== "entropy";

@@ -3,8 +3,13 @@
  *
  * Needs `--allow-net=unix:/ABSOLUTE/PATH` besides reading and writing the path.
  */
-import { errorCode, errorText } from "../host/fault.ts";
-import { identityOfPath } from "../host/positional_file.ts";
+import { errorText } from "../host/fault.ts";
+import {
+  connectSocket,
+  type ListenOptions,
+  listenSocket,
+  SocketError,
+} from "../host/unix_socket.ts";
 import {
   type ByteStream,
   nextBytes,
@@ -19,21 +24,7 @@ import {
  * @throws {TransportError} when nobody listens there
  */
 export async function connectUnix(path: string): Promise<ByteStream> {
-  const name = `unix:${path}`;
-  try {
-    return streamOver(await Deno.connect({ transport: "unix", path }), name);
-  } catch (error) {
-    throw new TransportError("Cannot connect to", name, reason(error), { cause: error });
-  }
-}
-
-/** How a listener treats a socket file that is already there. */
-export interface ListenOptions {
-  /**
-   * Remove a socket file at which nobody answers. Only for whoever holds the fence: a primary that is
-   * just starting may not answer yet.
-   */
-  readonly replaceStale: boolean;
+  return streamOver(await opened(connectSocket(path)), `unix:${path}`);
 }
 
 /** A listening socket. */
@@ -54,16 +45,7 @@ export class UnixListener {
    * @throws {TransportError} when the path is taken, or may not be used
    */
   static async open(path: string, options: ListenOptions): Promise<UnixListener> {
-    if (identityOfPath(path) !== undefined) await makeWay(path, options);
-    let listener: Deno.UnixListener;
-    try {
-      listener = Deno.listen({ transport: "unix", path });
-      // In the same turn as `listen`; until then the umask decides, and usually refuses others as well.
-      Deno.chmodSync(path, 0o600);
-    } catch (error) {
-      throw new TransportError("Cannot listen at", `unix:${path}`, reason(error), { cause: error });
-    }
-    return new UnixListener(path, listener);
+    return new UnixListener(path, await opened(listenSocket(path, options)));
   }
 
   /** Everyone who connects, until {@linkcode UnixListener.close}. */
@@ -89,34 +71,14 @@ export class UnixListener {
   }
 }
 
-/** Removes a dead process's socket file, or says why it stays. */
-async function makeWay(path: string, options: ListenOptions): Promise<void> {
-  const name = `unix:${path}`;
-  const refuse = (why: string) => {
-    throw new TransportError("Cannot listen at", name, why);
-  };
-  if (!Deno.lstatSync(path).isSocket) refuse("a file of that name exists; choose another path");
+async function opened<Socket>(opening: Promise<Socket>): Promise<Socket> {
   try {
-    (await Deno.connect({ transport: "unix", path })).close();
+    return await opening;
   } catch (error) {
-    if (errorCode(error) !== "ECONNREFUSED") refuse(reason(error));
-    if (!options.replaceStale) refuse("a dead process left its socket there; remove it");
-    Deno.removeSync(path);
-    return;
+    if (!(error instanceof SocketError)) throw error;
+    const { action, path, reason } = error;
+    throw new TransportError(action, `unix:${path}`, reason, { cause: error });
   }
-  refuse("another process listens there");
-}
-
-/** Why a socket did not open, in words that say what to do. */
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ["ENOENT", "there is no such socket; start the other side first"],
-  ["ECONNREFUSED", "nobody listens there; start the other side first"],
-  ["EADDRINUSE", "a file of that name exists; choose another path"],
-  ["EACCES", "permission is denied; check the owner and mode of the path"],
-]);
-
-function reason(error: unknown): string {
-  return REASONS.get(errorCode(error) ?? "") ?? errorText(error);
 }
 
 function streamOver(connection: Deno.UnixConn, name: string): ByteStream {

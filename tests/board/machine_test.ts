@@ -41,6 +41,7 @@ function inputs(machine: Machine, more: Partial<Inputs> = {}): Inputs {
     completions: [],
     consoleInput: new Uint8Array(0),
     consolePerformed: machine.consolePerformed,
+    frames: [],
     time: { base: machine.time, rate },
     ...more,
   };

@@ -92,6 +92,7 @@ export function onLockstep(script: GuestScript): Aftermath {
       completions,
       consoleInput: new Uint8Array(0),
       consolePerformed: machine.consolePosition,
+      frames: [],
       time,
     });
   }

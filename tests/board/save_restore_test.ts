@@ -94,6 +94,7 @@ function answer(machine: Machine, choice: number): Inputs {
     completions,
     consoleInput: new Uint8Array(choice % 23).fill(choice),
     consolePerformed: machine.consolePerformed + choice % (unperformed + 1),
+    frames: [],
     time: { base: machine.time + choice, rate: rate + choice },
   };
 }

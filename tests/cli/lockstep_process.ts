@@ -111,7 +111,8 @@ export function shellLine(words: readonly string[]): string {
 
 /** Only the sockets that the arguments name, as `deno task install` arranges it. */
 function denoArguments(words: readonly string[]): readonly string[] {
-  const sockets = words.filter((word) => word.startsWith("unix:"));
+  const sockets = words.filter((word) => word.startsWith("unix:"))
+    .map((word) => word.replace(/,mac=.*/, ""));
   return [
     ...["run", "--quiet", "--no-check", "--no-prompt", `--config=${PROJECT}deno.json`],
     ...["--allow-read", "--allow-write", "--allow-run=sh", "--allow-env=LOCKSTEP_TRACE"],

@@ -14,6 +14,7 @@ const nothing = (machine: Machine) => ({
   completions: [],
   consoleInput: new Uint8Array(0),
   consolePerformed: machine.consolePerformed,
+  frames: [],
   time: { base: machine.time, rate: time.rate },
 });
 
@@ -68,6 +69,7 @@ Deno.test("inputs that do not fit are not delivered in part", () => {
       { time: { base: machine.time - 1, rate: 1 } },
       { time: { base: machine.time, rate: 0 } },
       { consoleInput: new Uint8Array(5000) },
+      { frames: [new Uint8Array(60)] },
     ]
   ) {
     assertThrows(() => endEpoch(machine, { ...inputs, ...wrong }, false), DeliveryError);

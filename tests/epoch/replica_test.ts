@@ -77,6 +77,7 @@ const quiet: EpochRecord = (() => {
     completions: [],
     consoleInput: new Uint8Array(0),
     consolePerformed: copy.machine.consolePerformed,
+    frames: [],
     time: { base: copy.machine.time + 1, rate: copy.time.rate },
   };
   const digest = endEpoch(copy.machine, inputs, false);

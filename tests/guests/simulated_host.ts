@@ -114,7 +114,13 @@ export async function simulate(
     const consoleInput = input.subarray(typed, typed + Math.min(3, machine.consoleInputRoom));
     typed += consoleInput.length;
     const consolePerformed = machine.consolePosition;
-    machine.deliver({ completions, consoleInput, consolePerformed, time: { base: time, rate } });
+    machine.deliver({
+      completions,
+      consoleInput,
+      consolePerformed,
+      frames: [],
+      time: { base: time, rate },
+    });
     options.atEpochEnd?.(machine);
     for (const operation of machine.takeIssued()) pending.push({ operation, epoch: epoch + 1 });
     const { power } = machine;

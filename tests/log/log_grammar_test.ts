@@ -21,6 +21,7 @@ function epoch(number: number, changes: Partial<EpochRecord> = {}): EpochRecord 
     completions: [],
     consoleInput: new Uint8Array(0),
     consolePerformed: 0,
+    frames: [],
     time: { base: number * 1000, rate: 2 ** 24 },
     digest: { state: 0n },
     ...changes,

@@ -168,6 +168,7 @@ const logRecords: { readonly [Kind in LogRecord["kind"]]: fc.Arbitrary<object> }
       completions: fc.array(completion, { maxLength: 30 }),
       consoleInput: bytes(0),
       consolePerformed: count(),
+      frames: fc.array(fc.uint8Array({ minLength: 14, maxLength: 1518 }), { maxLength: 5 }),
       time,
       digest: fc.tuple(word, optional("ram", word)).map(([state, ram]) => ({ state, ...ram })),
     }),

@@ -98,8 +98,16 @@ function expected(): unknown[] {
       case "snapshot-commit":
         return asPython({ ...record, time: [record.time.base, record.time.rate] });
       case "epoch": {
-        const { reads, completions, consoleInput, consolePerformed, time, digest, ...others } =
-          record;
+        const {
+          reads,
+          completions,
+          consoleInput,
+          consolePerformed,
+          frames,
+          time,
+          digest,
+          ...others
+        } = record;
         return asPython({
           ...others,
           performed: consolePerformed,
@@ -107,6 +115,7 @@ function expected(): unknown[] {
           digest: digest.ram === undefined ? [digest.state] : [digest.state, digest.ram],
           ...(reads.length === 0 ? {} : { reads }),
           ...(consoleInput.length === 0 ? {} : { input: consoleInput }),
+          ...(frames.length === 0 ? {} : { frames }),
           ...(completions.length === 0 ? {} : {
             completions: completions.map(({ operation, status, blocks }) => [
               operation,

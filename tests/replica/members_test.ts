@@ -170,6 +170,7 @@ function epochOf(epoch: number, bytes: number): EpochRecord {
     }],
     consoleInput: new Uint8Array(0),
     consolePerformed: 0,
+    frames: [],
     time: { base: 0, rate: 1 },
     digest: { state: 0n },
   };

@@ -120,6 +120,9 @@ function mortalDevices(mortal: Mortal, devices: HostDevices, meddle: Meddle): De
       return devices.consolePerformed;
     },
     consoleRoom: () => devices.consoleRoom(),
+    sendFrame: (frame) => {
+      if (!mortal.dead) devices.sendFrame(frame);
+    },
   };
 }
 
