@@ -23,6 +23,7 @@ export {
   checkConfiguration,
   type DiskConfiguration,
   type MachineConfiguration,
+  type NetworkConfiguration,
 } from "./lib/board/configuration.ts";
 export type { Environment, Inputs, ReadKind, TimeBase } from "./lib/board/environment.ts";
 export { ConfigurationError, DeliveryError, ImageError, StateError } from "./lib/board/errors.ts";

@@ -42,9 +42,7 @@ export const switchCommand: Command = {
   ],
   options: [toOption, notesOption],
   examples: [
-    "passt --socket /tmp/passt.sock",
     "lockstep switch unix:/tmp/net.sock --to unix:/tmp/passt.sock",
-    "lockstep run GUEST --net unix:/tmp/net.sock",
   ],
   run: serve,
 };

@@ -6,6 +6,7 @@ const good = {
   ramBytes: 2 ** 24,
   disks: [{ id: "a", sectors: 8 }, { id: "b", sectors: 8, readOnly: true }],
   bills: true,
+  network: { mac: "02:00:5e:10:00:01" },
   bootArguments: "quiet",
 };
 
@@ -47,6 +48,13 @@ Deno.test("a configuration that no machine can be built from is refused", () => 
     { ...good, bootArguments: "a\0b" },
     { ...good, bootArguments: "x".repeat(2049) },
     { ...good, network: true },
+    { ...good, network: {} },
+    { ...good, network: { mac: "02:00:5E:10:00:01" } },
+    { ...good, network: { mac: "02:00:5e:10:00" } },
+    { ...good, network: { mac: "03:00:5e:10:00:01" } },
+    { ...good, network: { mac: "00:00:00:00:00:00" } },
+    { ...good, network: { mac: "02:00:5e:10:00:01", path: "/tmp/socket" } },
+    { ...good, modem: true },
   ];
   for (const value of bad) assertThrows(() => checkConfiguration(value), ConfigurationError);
 });

@@ -326,6 +326,7 @@ Deno.test("inputs that do not fit the machine are refused and change nothing", (
     [{ consoleInput: new Uint8Array(4097) }, "over the room"],
     [{ consolePerformed: 2 }, "position 2"],
     [{ consolePerformed: -1 }, "position -1"],
+    [{ frames: [new Uint8Array(60)] }, "over the room of 0"],
     [{ time: { base: machine.time - 1, rate } }, "time base"],
     [{ time: { base: 0.5, rate } }, "time base"],
     [{ time: { base: Number.MAX_SAFE_INTEGER, rate } }, "time base"],

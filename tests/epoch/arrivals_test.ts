@@ -58,6 +58,25 @@ Deno.test("what the machine cannot take is not pending", () => {
   assertEquals(arrivals.pending(0), true);
 });
 
+Deno.test("frames are taken as there is room; too many are dropped, and all when nobody listens", () => {
+  const arrivals = new Arrivals();
+  for (let count = 0; count < 1000; count++) arrivals.receive(Uint8Array.of(count & 255));
+  assertEquals([arrivals.pending(0), arrivals.pending(0, 0), arrivals.pending(0, 1)], [
+    ...[false, false, true],
+  ]);
+  assertEquals(arrivals.takeFrames(0), []);
+  assertEquals(arrivals.takeFrames(2), [Uint8Array.of(0), Uint8Array.of(1)]);
+  const left = [];
+  for (let taken = arrivals.takeFrames(1000); taken.length > 0;) {
+    left.push(taken.length);
+    taken = arrivals.takeFrames(1000);
+  }
+  assertEquals(left, [128, 128, 128, 126]);
+  arrivals.receive(Uint8Array.of(7));
+  assertEquals(arrivals.takeFrames(undefined), []);
+  assertEquals(arrivals.takeFrames(1), []);
+});
+
 Deno.test("console output that is performed never goes back", () => {
   const arrivals = new Arrivals();
   for (const position of [5, 3, 9, 9, 1]) arrivals.performed(position);
@@ -69,6 +88,7 @@ Deno.test("each arrival wakes the one who waits, and only news does", async () =
   const news: Readonly<Record<string, () => void>> = {
     completion: () => arrivals.complete(completion(0)),
     input: () => arrivals.type(Uint8Array.of(1)),
+    frame: () => arrivals.receive(new Uint8Array(60)),
     performed: () => arrivals.performed(5),
     nudge: () => arrivals.nudge(),
   };

@@ -16,6 +16,8 @@ export class SimulatedDevices implements DeviceBacks {
   readonly console = new ByteFile();
   #performed = 0;
   #operations = 0;
+  /** Called with each network frame. */
+  onFrame: (frame: Uint8Array) => void = () => {};
   /** Operations under way. */
   underWay = 0;
 
@@ -60,6 +62,10 @@ export class SimulatedDevices implements DeviceBacks {
 
   consoleRoom(): undefined {
     return undefined;
+  }
+
+  sendFrame(frame: Uint8Array): void {
+    this.onFrame(frame);
   }
 
   #perform(request: OperationRequest): Uint8Array | undefined {

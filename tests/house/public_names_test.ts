@@ -56,6 +56,7 @@ Deno.test("mod.ts exports the types that programs rely on, and no others", () =>
     "MachineParts",
     "MachineState",
     "MemoryPiece",
+    "NetworkConfiguration",
     "NoteRecord",
     "Operation",
     "OperationKind",

@@ -1,6 +1,7 @@
 /** Every built guest, as these tests record it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { audit } from "../../guests/teller/auditor.ts";
+import { NetClient } from "../guests/net_client.ts";
 import type { Recording, RecordingOptions } from "./recording.ts";
 
 /** A guest and what it must have done. */
@@ -9,6 +10,8 @@ export interface GuestCase {
   readonly options: RecordingOptions;
   /** Sectors of its disk, if it has one. */
   readonly diskSectors?: number;
+  /** Messages that its client sends over the network, if there is one. */
+  readonly messages?: number;
   /** Steps between two key snapshots, for about ten of them. */
   readonly snapshotEverySteps: number;
   /** Its exit code; undefined when it never ends by itself. */
@@ -96,6 +99,15 @@ export const guestCases: Readonly<Record<string, GuestCase>> = {
     console: /teller: closed at transfer 200 bill \d+\n$/,
     check: soundBank,
   },
+  "net": {
+    guest: "net",
+    options: {},
+    messages: 120,
+    snapshotEverySteps: 60_000,
+    exitCode: 0,
+    console: /^net: station 10\.77\.0\.10\nnet: 100 messages, .*\nnet: ended after 120 messages/,
+    check: ({ client }) => assertEquals(client?.wrong, undefined),
+  },
   "rtc-spin, stopped": {
     guest: "rtc-spin",
     options: { stopAfterEpochs: 120 },
@@ -110,13 +122,14 @@ export const guestCases: Readonly<Record<string, GuestCase>> = {
   },
 };
 
-/** Options for one recording of a case, with a disk of its own. */
+/** Options for one recording of a case, with a disk and a client of its own. */
 export function freshOptions(
-  { options, diskSectors }: GuestCase,
+  { options, diskSectors, messages }: GuestCase,
   more: RecordingOptions = {},
 ): RecordingOptions {
   return {
     ...options,
+    ...(messages === undefined ? {} : { client: new NetClient(messages) }),
     ...(diskSectors === undefined ? {} : { disk: new Uint8Array(diskSectors * 512) }),
     ...more,
   };

@@ -14,6 +14,7 @@ import { type Fate, SimulatedDevices } from "../epoch/simulated_devices.ts";
 import { SimulatedLoop } from "../epoch/simulated_loop.ts";
 import { SteppingClock, USUAL_TICKS_PER_STEP } from "../epoch/stepping_clock.ts";
 import { fixture } from "../guests/fixture.ts";
+import { guestMac, type NetClient } from "../guests/net_client.ts";
 
 const SECTOR_BYTES = 512;
 /** Enough for every guest but `paging`. */
@@ -27,6 +28,8 @@ export interface RecordingOptions {
   /** Changed in place; none for a machine without a disk. */
   readonly disk?: Uint8Array;
   readonly bills?: boolean;
+  /** The machine has a network device, and at its other end is this client. */
+  readonly client?: NetClient;
   /** Typed a few characters at a time. */
   readonly input?: string;
   readonly seed?: number;
@@ -62,6 +65,7 @@ export interface Recording extends RecordingStage {
   readonly end: EndRecord;
   readonly console: Uint8Array;
   readonly bills: Uint8Array;
+  readonly client: NetClient | undefined;
 }
 
 /** A byte stream into memory. */
@@ -105,13 +109,14 @@ export const usualLiveOptions = {
 /** A machine at power-on. */
 export async function bootGuest(
   guest: string,
-  options: Pick<RecordingOptions, "bootArguments" | "ramBytes" | "disk" | "bills"> = {},
+  options: Pick<RecordingOptions, "bootArguments" | "ramBytes" | "disk" | "bills" | "client"> = {},
 ): Promise<Machine> {
   const { disk } = options;
   const configuration: MachineConfiguration = {
     ramBytes: options.ramBytes ?? RAM_BYTES,
     disks: disk ? [{ id: "SIMULATED", sectors: disk.length / SECTOR_BYTES }] : [],
     bills: options.bills ?? false,
+    ...(options.client ? { network: { mac: guestMac } } : {}),
     bootArguments: options.bootArguments ?? "",
   };
   const image = BootImage.load(await Deno.readFile(fixture(guest)), configuration);
@@ -155,6 +160,7 @@ export async function recordMachine(
     options.betweenEpochs?.(stage);
   };
   type(options.input ?? "", stage, random);
+  if (options.client) converse(options.client, stage, random);
   const end = await loop.see(live.run());
   const { console, bills } = devices;
   return {
@@ -164,6 +170,7 @@ export async function recordMachine(
     end,
     console: console.bytes,
     bills: bills.bytes,
+    client: options.client,
   };
 }
 
@@ -177,6 +184,20 @@ function policyOf({ epochSteps, policy }: RecordingOptions, random: Seeded): Epo
       return epochSteps(random);
     },
   };
+}
+
+/** Lets frames travel for up to so many ticks, one after the other. */
+function converse(
+  client: NetClient,
+  { loop, live, devices }: RecordingStage,
+  random: Seeded,
+): void {
+  const travel = () => random.upTo(20_000);
+  client.begin({
+    send: (frame) => loop.after(travel(), () => live.receive(frame)),
+    after: (milliseconds, action) => loop.after(milliseconds * 10_000, action),
+  });
+  devices.onFrame = (frame) => loop.after(travel(), () => client.receive(frame));
 }
 
 /** Types up to five characters at a time. */
