@@ -41,7 +41,7 @@ static void on_interrupt(void *context) {
 }
 
 bool ethernet_open(frame_handler handler) {
-  uintptr_t device = virtio_find(VIRTIO_ID_NETWORK);
+  uintptr_t device = virtio_find(VIRTIO_ID_NETWORK, 0);
   if (!device) return false;
   handle = handler;
   for (int i = 0; i < ETHERNET_ADDRESS_BYTES; i++) {

@@ -21,7 +21,7 @@ static void on_interrupt(void *context) {
 }
 
 bool bill_port_open(void) {
-  uintptr_t device = virtio_find(VIRTIO_ID_CONSOLE);
+  uintptr_t device = virtio_find(VIRTIO_ID_CONSOLE, 0);
   if (!device) return false;
   virtqueue_set_up(&queue, device, TRANSMIT_QUEUE);
   virtio_ready(device);

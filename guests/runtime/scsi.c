@@ -7,19 +7,19 @@ enum { SENSE_FORMAT_DESCRIPTOR = 0x72 };
 /* Sense keys (SPC-4, table 54) that occur on disks; the first three are worth another try. */
 static const struct {
   uint8_t key;
-  enum scsi_outcome_kind kind;
+  enum disk_outcome_kind kind;
   const char *reason;
 } sense_keys[] = {
-    {0x6, SCSI_TRY_AGAIN, "unit attention"}, {0xb, SCSI_TRY_AGAIN, "aborted command"},
-    {0x2, SCSI_TRY_AGAIN, "not ready"},      {0x3, SCSI_FAILED, "medium error"},
-    {0x4, SCSI_FAILED, "hardware error"},    {0x5, SCSI_FAILED, "illegal request"},
-    {0x7, SCSI_FAILED, "data protect"},
+    {0x6, DISK_TRY_AGAIN, "unit attention"}, {0xb, DISK_TRY_AGAIN, "aborted command"},
+    {0x2, DISK_TRY_AGAIN, "not ready"},      {0x3, DISK_FAILED, "medium error"},
+    {0x4, DISK_FAILED, "hardware error"},    {0x5, DISK_FAILED, "illegal request"},
+    {0x7, DISK_FAILED, "data protect"},
 };
 
-static struct scsi_outcome from_sense(const uint8_t *sense) {
+static struct disk_outcome from_sense(const uint8_t *sense) {
   bool descriptor = (sense[0] & 0x7f) >= SENSE_FORMAT_DESCRIPTOR;
-  struct scsi_outcome outcome = {
-      .kind = SCSI_FAILED,
+  struct disk_outcome outcome = {
+      .kind = DISK_FAILED,
       .reason = "check condition",
       .key = (descriptor ? sense[1] : sense[2]) & 0xf,
       .code = descriptor ? sense[2] : sense[12],
@@ -33,26 +33,26 @@ static struct scsi_outcome from_sense(const uint8_t *sense) {
   return outcome;
 }
 
-struct scsi_outcome scsi_outcome_of(const struct virtio_scsi_response *response) {
+struct disk_outcome scsi_outcome_of(const struct virtio_scsi_response *response) {
   switch (response->response) {
     case RESPONSE_OK:
       break;
     case RESPONSE_ABORTED:
     case RESPONSE_RESET:
     case RESPONSE_BUSY:
-      return (struct scsi_outcome){.kind = SCSI_TRY_AGAIN, .reason = "transport busy or reset"};
+      return (struct disk_outcome){.kind = DISK_TRY_AGAIN, .reason = "transport busy or reset"};
     default:
-      return (struct scsi_outcome){.kind = SCSI_FAILED, .reason = "transport failure"};
+      return (struct disk_outcome){.kind = DISK_FAILED, .reason = "transport failure"};
   }
   switch (response->status) {
     case STATUS_GOOD:
-      return (struct scsi_outcome){.kind = SCSI_GOOD, .reason = "good"};
+      return (struct disk_outcome){.kind = DISK_GOOD, .reason = "good"};
     case STATUS_BUSY:
     case STATUS_TASK_SET_FULL:
-      return (struct scsi_outcome){.kind = SCSI_TRY_AGAIN, .reason = "busy"};
+      return (struct disk_outcome){.kind = DISK_TRY_AGAIN, .reason = "busy"};
     case STATUS_CHECK_CONDITION:
       return from_sense(response->sense);
     default:
-      return (struct scsi_outcome){.kind = SCSI_FAILED, .reason = "unknown status"};
+      return (struct disk_outcome){.kind = DISK_FAILED, .reason = "unknown status"};
   }
 }

@@ -1,6 +1,7 @@
 /* SCSI commands and their outcome as virtio-scsi carries them (virtio 1.1, section 5.6.6; SPC-4, SBC-3). */
 #pragma once
 
+#include "disk_outcome.h"
 #include "types.h"
 
 enum {
@@ -31,15 +32,7 @@ struct virtio_scsi_response {
   uint8_t sense[96];
 } __attribute__((packed));
 
-enum scsi_outcome_kind { SCSI_GOOD, SCSI_TRY_AGAIN, SCSI_FAILED };
-
-struct scsi_outcome {
-  enum scsi_outcome_kind kind;
-  const char *reason;
-  uint64_t key, code, qualifier; /* sense key, additional sense code and its qualifier */
-};
-
-struct scsi_outcome scsi_outcome_of(const struct virtio_scsi_response *response);
+struct disk_outcome scsi_outcome_of(const struct virtio_scsi_response *response);
 
 /* SCSI numbers are big-endian. */
 static inline uint32_t scsi_get32(const uint8_t *bytes) {

@@ -7,6 +7,8 @@ enum {
   REGISTER_MAGIC = 0x000,
   REGISTER_VERSION = 0x004,
   REGISTER_DEVICE_ID = 0x008,
+  REGISTER_DEVICE_FEATURES = 0x010,
+  REGISTER_DEVICE_FEATURES_SELECT = 0x014,
   REGISTER_DRIVER_FEATURES = 0x020,
   REGISTER_DRIVER_FEATURES_SELECT = 0x024,
   REGISTER_QUEUE_SELECT = 0x030,
@@ -19,6 +21,7 @@ enum {
   REGISTER_QUEUE_DESCRIPTORS = 0x080,
   REGISTER_QUEUE_AVAILABLE = 0x090,
   REGISTER_QUEUE_USED = 0x0a0,
+  REGISTER_CONFIGURATION = 0x100,
 };
 
 enum { MAGIC = 0x74726976, VERSION = 2 };
@@ -33,7 +36,7 @@ static void add_status(uintptr_t device, uint32_t bits) {
   mmio_write32(device + REGISTER_STATUS, mmio_read32(device + REGISTER_STATUS) | bits);
 }
 
-uintptr_t virtio_find(uint32_t device_id) {
+uintptr_t virtio_find(uint32_t device_id, uint32_t features) {
   for (uint32_t slot = 0; slot < BOARD_VIRTIO_SLOTS; slot++) {
     uintptr_t device = BOARD_VIRTIO + slot * (uintptr_t)BOARD_VIRTIO_STRIDE;
     if (mmio_read32(device + REGISTER_MAGIC) != MAGIC) continue;
@@ -46,13 +49,19 @@ uintptr_t virtio_find(uint32_t device_id) {
     add_status(device, STATUS_ACKNOWLEDGE);
     add_status(device, STATUS_DRIVER);
     mmio_write32(device + REGISTER_DRIVER_FEATURES_SELECT, 0);
-    mmio_write32(device + REGISTER_DRIVER_FEATURES, 0);
+    mmio_write32(device + REGISTER_DEVICE_FEATURES_SELECT, 0);
+    mmio_write32(device + REGISTER_DRIVER_FEATURES,
+                 features & mmio_read32(device + REGISTER_DEVICE_FEATURES));
     mmio_write32(device + REGISTER_DRIVER_FEATURES_SELECT, 1);
     mmio_write32(device + REGISTER_DRIVER_FEATURES, FEATURE_VERSION_1_HIGH);
     add_status(device, STATUS_FEATURES_OK);
     return mmio_read32(device + REGISTER_STATUS) & STATUS_FEATURES_OK ? device : 0;
   }
   return 0;
+}
+
+uint32_t virtio_configuration(uintptr_t device, uint32_t offset) {
+  return mmio_read32(device + REGISTER_CONFIGURATION + offset);
 }
 
 uint32_t virtio_interrupt(uintptr_t device) {

@@ -6,7 +6,8 @@
 
 #include "types.h"
 
-enum { VIRTQUEUE_SIZE = 64, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_SCSI = 8 };
+enum { VIRTQUEUE_SIZE = 64 };
+enum { VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_ENTROPY = 4, VIRTIO_ID_SCSI = 8 };
 enum { DESCRIPTOR_NEXT = 1, DESCRIPTOR_DEVICE_WRITES = 2 };
 
 struct virtqueue_descriptor {
@@ -36,8 +37,12 @@ struct virtqueue {
   uintptr_t device;
 };
 
-/* The register block of the first device with this id, reset and acknowledged; 0 when there is none. */
-uintptr_t virtio_find(uint32_t device_id);
+/* The register block of the first device with this id, reset and acknowledged, with those of the features
+ * (bits 0 to 31) accepted that it offers; 0 when there is none. */
+uintptr_t virtio_find(uint32_t device_id, uint32_t features);
+
+/* A word of its configuration space. */
+uint32_t virtio_configuration(uintptr_t device, uint32_t offset);
 
 /* Its interrupt source at the PLIC. */
 uint32_t virtio_interrupt(uintptr_t device);

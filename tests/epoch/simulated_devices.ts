@@ -10,8 +10,9 @@ const SECTOR_BYTES = 512;
 /** How an operation ends. */
 export type Fate = (request: OperationRequest, count: number) => CompletionStatus;
 
-/** One disk, a bill file, a console, random bytes from a seed. */
+/** Disks, a bill file, a console, random bytes from a seed. */
 export class SimulatedDevices implements DeviceBacks {
+  readonly disks: readonly Uint8Array[];
   readonly bills = new ByteFile();
   readonly console = new ByteFile();
   #performed = 0;
@@ -22,16 +23,23 @@ export class SimulatedDevices implements DeviceBacks {
   underWay = 0;
 
   /**
-   * @param disk Changed in place.
+   * @param disks Changed in place.
    * @param latestTicks An operation, or console output, takes up to so long.
    */
   constructor(
     private readonly loop: SimulatedLoop,
     private readonly random: Seeded,
-    readonly disk: Uint8Array | undefined,
+    disks: Uint8Array | readonly Uint8Array[] | undefined,
     private readonly fate: Fate = () => "done",
     private readonly latestTicks = 30_000,
-  ) {}
+  ) {
+    this.disks = disks === undefined ? [] : disks instanceof Uint8Array ? [disks] : disks;
+  }
+
+  /** The first disk. */
+  get disk(): Uint8Array | undefined {
+    return this.disks[0];
+  }
 
   perform(request: OperationRequest): Promise<Performed> {
     const status = this.fate(request, this.#operations++);
@@ -76,7 +84,7 @@ export class SimulatedDevices implements DeviceBacks {
     if (request.kind === "entropy") {
       return Uint8Array.from({ length: request.bytes }, () => this.random.upTo(255));
     }
-    const { disk } = this;
+    const disk = this.disks[request.disk];
     if (!disk) throw new Error("An operation for a disk that is not there");
     switch (request.kind) {
       case "disk-read": {

@@ -121,6 +121,42 @@ qemuTest(
 );
 
 qemuTest(
+  "teller leaves a sound bank on virtio-blk",
+  () =>
+    withDisk(8 * megabyte, async (disk) => {
+      const run = await runOnQemu("teller", {
+        disk,
+        blk: true,
+        bootArguments: "burst transfers=400",
+      });
+      assertEquals(run.code, 0, text(run.console));
+      assertMatch(text(run.console), /\[disk\] virtio-blk disk, 16384 sectors\n/);
+      const { findings, finished } = audit(run);
+      assertEquals({ findings, finished }, { findings: [], finished: true });
+    }),
+);
+
+qemuTest(
+  "mixed finds both its disks equal",
+  () =>
+    withDisk(megabyte, (disk) =>
+      withDisk(megabyte, async (further) => {
+        const { code, console } = await runOnQemu("mixed", {
+          disk,
+          options: [
+            ...["-drive", `if=none,id=further,format=raw,file=${further}`],
+            ...["-device", "virtio-blk-device,drive=further", "-device", "virtio-rng-device"],
+          ],
+        });
+        assertEquals(code, 0, text(console));
+        assertMatch(
+          text(console),
+          /64 rounds, 16 of 16 blocks as written on both disks, checksum /,
+        );
+      })),
+);
+
+qemuTest(
   "teller retries what ends in a unit attention",
   () =>
     withDisk(8 * megabyte, async (disk) => {

@@ -95,6 +95,51 @@ for (const bootArguments of ["transfers=60 pace=4", "burst transfers=1200"]) {
   });
 }
 
+Deno.test("teller leaves a sound bank on virtio-blk", async () => {
+  for (const bootArguments of ["transfers=60 pace=4", "burst transfers=600"]) {
+    const disk = newDisk();
+    const run = await simulate("teller", { disk, bus: "blk", bootArguments });
+    assertEquals(run.code, 0, text(run.console));
+    assertMatch(text(run.console), /^\[disk\] virtio-blk SIMULATED, 16384 sectors\n/);
+    const { findings, finished } = audit({ disk, ...run });
+    assertEquals({ findings, finished }, { findings: [], finished: true });
+  }
+});
+
+Deno.test("teller says so and stops when a disk on virtio-blk fails", async () => {
+  for (const status of ["io-error", "no-space"] as const) {
+    const disk = newDisk();
+    let operations = 0;
+    const fate = ({ request }: Operation) =>
+      request.kind === "disk-write" && ++operations > 100 ? status : "done";
+    const run = await simulate("teller", { disk, bus: "blk", bootArguments: "burst", fate });
+    assertEquals(run.code, 20, text(run.console));
+    assertMatch(text(run.console), /\[disk\] I\/O error: write sector \d+ failed for good\n/);
+    assertEquals(audit({ disk, ...run }).findings, []);
+  }
+});
+
+Deno.test("reset and power-off let the outstanding writes of a disk on virtio-blk settle", async () => {
+  const disk = newDisk(1024);
+  const { code, console } = await simulate("reset", { disk, bus: "blk" });
+  assertEquals(code, 0, text(console));
+  const words = new BigUint64Array(disk.buffer, 64 * 512, 6 * 16 * 64);
+  words.forEach((word, index) => assertEquals(word, 2n << 32n | BigInt(Math.floor(index / 1024))));
+});
+
+Deno.test("mixed finds both its disks equal, whatever is uncertain on SCSI", async () => {
+  for (let seed = 1; seed <= 4; seed++) {
+    const uncertain = failing("uncertain", 7, seed);
+    const fate = (operation: Operation) =>
+      "disk" in operation.request && operation.request.disk === 0 ? uncertain(operation) : "done";
+    const disks = { disk: newDisk(1024), blkDisk: newDisk(1024) };
+    const { code, console } = await simulate("mixed", { ...disks, seed, fate });
+    assertEquals(code, 0, text(console));
+    assertMatch(text(console), /64 rounds, 16 of 16 blocks as written on both disks, checksum /);
+    assertEquals(disks.disk, disks.blkDisk);
+  }
+});
+
 for (
   const [status, line] of [
     ["io-error", /\[disk\] medium error: \w+ sector \d+ failed for good \(sense 3\/\w+\/00\)\n/],

@@ -21,6 +21,8 @@ export interface QemuOptions {
   readonly bootArguments?: string;
   /** An image that is changed in place. */
   readonly disk?: string;
+  /** Whether it is on virtio-blk; it is on virtio-scsi otherwise. */
+  readonly blk?: boolean;
   /** Console input. */
   readonly input?: string;
   /** `blkdebug` options such as `inject-error.0.event=write_aio`, for a disk that fails. */
@@ -58,7 +60,7 @@ export async function runOnQemu(guest: string, options: QemuOptions = {}): Promi
         ...["-M", "virt", "-m", "64", "-bios", "none", "-display", "none", ...ports],
         ...["-global", "virtio-mmio.force-legacy=false"],
         ...["-kernel", fixture(guest), "-append", options.bootArguments ?? ""],
-        ...(options.disk === undefined ? [] : diskOptions(options.disk, options.failures ?? [])),
+        ...(options.disk === undefined ? [] : diskOptions(options)),
         ...["-device", "virtio-serial-device", "-chardev", `file,id=bills,path=${bills}`],
         ...["-device", "virtconsole,chardev=bills", ...options.options ?? []],
       ],
@@ -87,16 +89,17 @@ export async function runOnQemu(guest: string, options: QemuOptions = {}): Promi
   }
 }
 
-function diskOptions(path: string, failures: readonly string[]): string[] {
+function diskOptions({ disk: path, failures = [], blk = false }: QemuOptions): string[] {
   const file = failures.length === 0
     ? `file.filename=${path}`
     : `file.driver=blkdebug,file.image.driver=file,file.image.filename=${path},${
       failures.map((failure) => `file.${failure}`).join(",")
     }`;
+  const drive = ["-drive", `if=none,id=disk,driver=raw,werror=report,rerror=report,${file}`];
+  if (blk) return [...drive, "-device", "virtio-blk-device,drive=disk,serial=disk"];
   return [
     ...["-device", "virtio-scsi-device,id=scsi"],
-    ...["-drive", `if=none,id=disk,driver=raw,werror=report,rerror=report,${file}`],
-    ...["-device", "scsi-hd,drive=disk,bus=scsi.0"],
+    ...[...drive, "-device", "scsi-hd,drive=disk,bus=scsi.0"],
   ];
 }
 

@@ -3,6 +3,7 @@
  * complete some epochs after their issue, in a seeded random order. No log, no files, no real time.
  */
 import { BootImage } from "../../lib/board/boot_image.ts";
+import type { DiskBus } from "../../lib/board/configuration.ts";
 import { Machine } from "../../lib/board/machine.ts";
 import type { Completion, Operation } from "../../lib/board/operation.ts";
 import { fixture } from "./fixture.ts";
@@ -17,6 +18,10 @@ export interface SimulationOptions {
   readonly bootArguments?: string;
   /** Changed in place; none for a machine without a disk. */
   readonly disk?: Uint8Array;
+  /** How it is attached, by default to the SCSI controller. */
+  readonly bus?: DiskBus;
+  /** A further disk, on virtio-blk. */
+  readonly blkDisk?: Uint8Array;
   readonly input?: string;
   /** Seed of completion times. */
   readonly seed?: number;
@@ -47,11 +52,16 @@ export async function simulate(
   guest: string,
   options: SimulationOptions = {},
 ): Promise<Simulation> {
-  const { disk, fate = () => "done", epochSteps = 20_000 } = options;
+  const { disk, bus = "scsi", blkDisk, fate = () => "done", epochSteps = 20_000 } = options;
+  const disks = [
+    ...disk === undefined ? [] : [{ id: "SIMULATED", bus, bytes: disk }],
+    ...blkDisk === undefined ? [] : [{ id: "FURTHER", bus: "blk" as const, bytes: blkDisk }],
+  ];
   const configuration = {
     ramBytes: 64 << 20,
-    disks: disk === undefined ? [] : [{ id: "SIMULATED", sectors: disk.length / sectorBytes }],
+    disks: disks.map(({ id, bus, bytes }) => ({ id, bus, sectors: bytes.length / sectorBytes })),
     bills: true,
+    entropy: true,
     bootArguments: options.bootArguments ?? "",
   };
   const image = BootImage.load(await Deno.readFile(fixture(guest)), configuration);
@@ -71,7 +81,10 @@ export async function simulate(
 
   const performPart = ({ request }: Operation, sectors: number) => {
     if (request.kind !== "disk-write") return;
-    disk?.set(request.data.subarray(0, sectors * sectorBytes), request.sector * sectorBytes);
+    disks[request.disk]?.bytes.set(
+      request.data.subarray(0, sectors * sectorBytes),
+      request.sector * sectorBytes,
+    );
   };
   const performSomePart = (operation: Operation) =>
     performPart(operation, randomBelow(operation.request.kind === "disk-write" ? 40 : 1));
@@ -83,9 +96,13 @@ export async function simulate(
     if (status === "done") {
       performPart(operation, Infinity);
       if (request.kind === "bill-append") bills.write(request.offset, request.data);
+      if (request.kind === "entropy") {
+        const data = Uint8Array.from({ length: request.bytes }, () => randomBelow(256));
+        blocks = machine.dmaBlocks(number, data);
+      }
       if (request.kind === "disk-read") {
         const start = request.sector * sectorBytes;
-        const data = disk!.slice(start, start + request.sectors * sectorBytes);
+        const data = disks[request.disk]!.bytes.slice(start, start + request.sectors * sectorBytes);
         blocks = machine.dmaBlocks(number, data);
       }
     }

@@ -12,6 +12,8 @@ export interface GuestCase {
   readonly diskSectors?: number;
   /** Messages that its client sends over the network, if there is one. */
   readonly messages?: number;
+  /** Sectors of a further disk on virtio-blk. */
+  readonly blkSectors?: number;
   /** Steps between two key snapshots, for about ten of them. */
   readonly snapshotEverySteps: number;
   /** Its exit code; undefined when it never ends by itself. */
@@ -108,6 +110,35 @@ export const guestCases: Readonly<Record<string, GuestCase>> = {
     console: /^net: station 10\.77\.0\.10\nnet: 100 messages, .*\nnet: ended after 120 messages/,
     check: ({ client }) => assertEquals(client?.wrong, undefined),
   },
+  "teller on virtio-blk": {
+    guest: "teller",
+    options: { bootArguments: "burst transfers=100", bills: true, bus: "blk" },
+    diskSectors: 2048,
+    snapshotEverySteps: 200_000,
+    exitCode: 0,
+    console: /teller: closed at transfer 100 bill \d+\n$/,
+    check: soundBank,
+  },
+  "reset on virtio-blk": {
+    guest: "reset",
+    options: { bus: "blk" },
+    diskSectors: 1024,
+    snapshotEverySteps: 12_000,
+    exitCode: 0,
+    console: /boot 2, 6 of 6 writes from before the reset are on disk\n/,
+  },
+  "mixed": {
+    guest: "mixed",
+    options: { entropy: true },
+    diskSectors: 256,
+    blkSectors: 256,
+    snapshotEverySteps: 40_000,
+    exitCode: 0,
+    console: /64 rounds, 16 of 16 blocks as written on both disks, checksum \w+\n$/,
+    check({ devices }) {
+      assertEquals(devices.disks[0], devices.disks[1]);
+    },
+  },
   "rtc-spin, stopped": {
     guest: "rtc-spin",
     options: { stopAfterEpochs: 120 },
@@ -124,13 +155,14 @@ export const guestCases: Readonly<Record<string, GuestCase>> = {
 
 /** Options for one recording of a case, with a disk and a client of its own. */
 export function freshOptions(
-  { options, diskSectors, messages }: GuestCase,
+  { options, diskSectors, blkSectors, messages }: GuestCase,
   more: RecordingOptions = {},
 ): RecordingOptions {
   return {
     ...options,
     ...(messages === undefined ? {} : { client: new NetClient(messages) }),
     ...(diskSectors === undefined ? {} : { disk: new Uint8Array(diskSectors * 512) }),
+    ...(blkSectors === undefined ? {} : { blkDisk: new Uint8Array(blkSectors * 512) }),
     ...more,
   };
 }

@@ -1,6 +1,6 @@
 /** Records guests through the product's own live machine, in simulated time: the same bytes in every run. */
 import { BootImage } from "../../lib/board/boot_image.ts";
-import type { MachineConfiguration } from "../../lib/board/configuration.ts";
+import type { DiskBus, MachineConfiguration } from "../../lib/board/configuration.ts";
 import { Machine } from "../../lib/board/machine.ts";
 import { POWER_ON_TIME } from "../../lib/epoch/guest_time.ts";
 import { DEFAULT_POLICY, type EpochPolicy } from "../../lib/epoch/policy.ts";
@@ -27,6 +27,11 @@ export interface RecordingOptions {
   readonly ramBytes?: number;
   /** Changed in place; none for a machine without a disk. */
   readonly disk?: Uint8Array;
+  /** How it is attached; to the SCSI controller when absent. */
+  readonly bus?: DiskBus;
+  /** A further disk, on virtio-blk. */
+  readonly blkDisk?: Uint8Array;
+  readonly entropy?: boolean;
   readonly bills?: boolean;
   /** The machine has a network device, and at its other end is this client. */
   readonly client?: NetClient;
@@ -109,18 +114,31 @@ export const usualLiveOptions = {
 /** A machine at power-on. */
 export async function bootGuest(
   guest: string,
-  options: Pick<RecordingOptions, "bootArguments" | "ramBytes" | "disk" | "bills" | "client"> = {},
+  options: Omit<RecordingOptions, "input"> = {},
 ): Promise<Machine> {
-  const { disk } = options;
+  const { disk, bus, blkDisk, entropy } = options;
   const configuration: MachineConfiguration = {
     ramBytes: options.ramBytes ?? RAM_BYTES,
-    disks: disk ? [{ id: "SIMULATED", sectors: disk.length / SECTOR_BYTES }] : [],
+    disks: [
+      ...disk
+        ? [{ id: "SIMULATED", sectors: disk.length / SECTOR_BYTES, ...(bus ? { bus } : {}) }]
+        : [],
+      ...blkDisk
+        ? [{ id: "FURTHER", sectors: blkDisk.length / SECTOR_BYTES, bus: "blk" as const }]
+        : [],
+    ],
     bills: options.bills ?? false,
     ...(options.client ? { network: { mac: guestMac } } : {}),
+    ...(entropy ? { entropy } : {}),
     bootArguments: options.bootArguments ?? "",
   };
   const image = BootImage.load(await Deno.readFile(fixture(guest)), configuration);
   return Machine.powerOn(configuration, image);
+}
+
+/** The disks in the order of the configuration. */
+export function disksOf({ disk, blkDisk }: RecordingOptions): readonly Uint8Array[] {
+  return [disk, blkDisk].filter((bytes) => bytes !== undefined);
 }
 
 /** Records a guest from power-on to its end. */
@@ -139,7 +157,7 @@ export async function recordMachine(
   const random = new Seeded(options.seed ?? 1);
   const clock = new SteppingClock(machine, 1_000_000, options.ticksPerStep ?? USUAL_TICKS_PER_STEP);
   const loop = new SimulatedLoop(clock, 20);
-  const devices = new SimulatedDevices(loop, random, options.disk, options.fate);
+  const devices = new SimulatedDevices(loop, random, disksOf(options), options.fate);
   const sink = new MemorySink(options.keepLog);
   const losses = new Seeded(7);
   const live = new LiveMachine({

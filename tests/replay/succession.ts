@@ -26,7 +26,7 @@ export function killedAfter(records: readonly LogRecord[], epoch: number): Repli
 export interface SuccessionOptions {
   /** What its host's clock has measured since the last record. */
   readonly elapsedTicks?: number;
-  readonly disk?: Uint8Array;
+  readonly disk?: Uint8Array | readonly Uint8Array[];
   /** Bills that were paid before. */
   readonly bills?: Uint8Array;
   /** Console output that was performed before. */
