@@ -93,3 +93,51 @@ Deno.test("a log that goes through a promotion replays as one, uncertain interru
   }
   assert(uncertain > 5, `Only ${uncertain} uncertain interrupts`);
 });
+
+Deno.test("on virtio-blk a promotion at any epoch performs again, tells nobody, and replays equal", async () => {
+  let again = 0;
+  for (let epoch = 5; epoch < 110; epoch += 5) {
+    const disk = new Uint8Array(2048 * 512);
+    const primary = await recordGuest("teller", {
+      ...{ bootArguments, disk, bus: "blk", bills: true, policy, stopAfterEpochs: epoch },
+    });
+    const replica = killedAfter(recordsOf(primary.log), epoch);
+    const { bills, console } = primary;
+    const successor = await succeed(replica, { disk, bills, console });
+    again += successor.unknown.length;
+    assertEquals(
+      successor.notes.map((text) => /^Operation (\d+), .*: performed again$/.exec(text)?.[1]),
+      successor.unknown.map(({ number }) => `${number}`),
+    );
+    assertEquals(successor.end.exitCode, 0);
+    const told = { bills: successor.devices.bills.bytes, console: successor.devices.console.bytes };
+    assertEquals(audit({ disk, ...told }).findings, [], `killed after epoch ${epoch}`);
+    assert(!new TextDecoder().decode(told.console).includes("retrying"));
+    const played = await play(successor.log, { random: new Seeded(epoch), sliceSteps: 20_000 });
+    assertSameMachine(played.machine, replica.machine, `killed after epoch ${epoch}`);
+  }
+  assert(again > 20, `Only ${again} operations were outstanding`);
+});
+
+Deno.test("one promotion tells SCSI that it is uncertain and performs virtio-blk and random bytes again", async () => {
+  const mixes = new Set<string>();
+  for (let epoch = 24; epoch < 200; epoch += 3) {
+    const disks = [new Uint8Array(256 * 512), new Uint8Array(256 * 512)] as const;
+    const primary = await recordGuest("mixed", {
+      ...{ disk: disks[0], blkDisk: disks[1], entropy: true, policy, stopAfterEpochs: epoch },
+    });
+    const replica = killedAfter(recordsOf(primary.log), epoch);
+    const successor = await succeed(replica, { disk: disks, console: primary.console });
+    const kinds = successor.unknown.map(({ request }) =>
+      "disk" in request ? `disk ${request.disk}` : request.kind
+    );
+    mixes.add([...new Set(kinds)].sort().join(", "));
+    assertEquals(successor.end.exitCode, 0);
+    assertEquals(disks[0], disks[1], `killed after epoch ${epoch}`);
+    const played = await play(successor.log, { random: new Seeded(epoch), sliceSteps: 20_000 });
+    assertSameMachine(played.machine, replica.machine, `killed after epoch ${epoch}`);
+  }
+  for (const mix of ["disk 0, disk 1", "disk 0, disk 1, entropy"]) {
+    assert(mixes.has(mix), `No promotion with ${mix}, but ${[...mixes].join("; ")}`);
+  }
+});
