@@ -1,7 +1,8 @@
-/** Addition, multiplication, division and square root of F and D, exactly. */
+/** Addition, multiplication, division and square root of F and D, exactly, when the host's are not. */
 import { type FloatFormat, magnitude } from "../isa/float_format.ts";
 import { brIf, i32, i64, Label, type Local, loop, when } from "../wasm/code.ts";
 import type { ModuleBuilder } from "../wasm/module.ts";
+import { hostAddition, hostDivision, hostMultiplication, hostSquareRoot } from "./host_float.ts";
 import {
   give,
   isInfinite,
@@ -26,6 +27,7 @@ export function addAddition(module: ModuleBuilder, parts: Parts, format: FloatFo
   const apart = i64.ne(signOf(format, a.get), signOf(format, b.get));
   const distance = i32.sub(larger.exponent.get, smaller.exponent.get);
   return module.addFunction(routine.builder, [
+    hostAddition(routine, format),
     routine.refuseNans(format),
     when(isInfinite(format, a.get), [
       when(i32.and(isInfinite(format, b.get), apart), routine.refuse(format)),
@@ -73,6 +75,7 @@ export function addMultiplication(
   const [high, low] = [routine.builder.local("i64"), routine.builder.local("i64")];
   const either = (test: typeof isZero) => i32.or(test(format, a.get), test(format, b.get));
   return module.addFunction(routine.builder, [
+    hostMultiplication(routine, format),
     routine.refuseNans(format),
     sign.set(signOf(format, i64.xor(a.get, b.get))),
     when(either(isInfinite), [
@@ -107,6 +110,7 @@ export function addDivision(module: ModuleBuilder, parts: Parts, format: FloatFo
   const next = new Label();
   const rest = dividend.significand;
   return module.addFunction(routine.builder, [
+    hostDivision(routine, format),
     routine.refuseNans(format),
     sign.set(signOf(format, i64.xor(a.get, b.get))),
     when(isInfinite(format, a.get), [
@@ -159,6 +163,7 @@ export function addSquareRoot(module: ModuleBuilder, parts: Parts, format: Float
   const { significand, exponent } = radicand;
   const odd = i32.and(exponent.get, i32.const(1));
   return module.addFunction(routine.builder, [
+    hostSquareRoot(routine, format),
     routine.refuseNans(format),
     when(isZero(format, a.get), give(a.get)),
     when(i32.eqz(i64.eqz(signOf(format, a.get))), routine.refuse(format)),

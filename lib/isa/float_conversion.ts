@@ -48,6 +48,12 @@ function promote(value: Code): Code {
   return i64.reinterpret(f64.promote(f32.reinterpret(i32.wrap(value))));
 }
 
+/** Integers that a double can hold, whatever they are. */
+const exactly: Readonly<Partial<Record<string, (value: Code) => Code>>> = {
+  w: f64.convert_i32_s,
+  wu: f64.convert_i32_u,
+};
+
 function fromInteger(format: FloatFormat): Instruction[] {
   return integers.map(({ name, widen }, rs2) =>
     conversion(
@@ -57,8 +63,13 @@ function fromInteger(format: FloatFormat): Instruction[] {
       rs2,
       "fd,rs1,rm",
       (i, rounding) => {
+        const exact = format.suffix === "d" ? exactly[name] : undefined;
         const routine = name === "lu" ? "fromUnsigned" : "fromSigned";
-        i.fd(box(format, i.float(`${routine}.${format.suffix}`, rounding, widen(i.rs1))));
+        i.fd(
+          exact === undefined
+            ? box(format, i.float(`${routine}.${format.suffix}`, rounding, widen(i.rs1)))
+            : i64.reinterpret(exact(i32.wrap(i.rs1))),
+        );
       },
     )
   );

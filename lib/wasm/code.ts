@@ -122,6 +122,8 @@ export const i64 = {
   ge_u: binary(0x5a),
   /** Leading zeros. */
   clz: unary(0x79),
+  /** Trailing zeros. */
+  ctz: unary(0x7a),
   add: binary(0x7c),
   sub: binary(0x7d),
   mul: binary(0x7e),
