@@ -122,8 +122,8 @@ export interface EpochRecord {
 export interface EndRecord {
   /** Which record it is. */
   readonly kind: "end";
-  /** The guest powered off; the machine was stopped; or it goes on elsewhere. */
-  readonly reason: "power-off" | "detach" | "hand-over";
+  /** The guest powered off; the machine was stopped; it goes on elsewhere; or its log in another file. */
+  readonly reason: "power-off" | "detach" | "hand-over" | "continued";
   /** The guest's own exit code, with `power-off`. */
   readonly exitCode?: number;
 }

@@ -110,7 +110,7 @@ export const recordFields: Readonly<Record<LogRecord["kind"], readonly Field[]>>
     optional("term", count(2)),
   ],
   "end": [
-    required("reason", choice("power-off", "detach", "hand-over")),
+    required("reason", choice("power-off", "detach", "hand-over", "continued")),
     optional("exitCode", count(0, 2 ** 32 - 1)),
   ],
   "note": [

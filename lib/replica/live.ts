@@ -21,6 +21,9 @@ import type { SnapshotRecords } from "../log/snapshot_records.ts";
 import { Attachment, type AttachmentEvents } from "./attachment.ts";
 import { Dispatcher, type DispatcherCounts } from "./dispatcher.ts";
 import { randomId, type RunIdentity } from "./identity.ts";
+import type { LogFiles } from "./log_files.ts";
+import { LogSeries } from "./log_series.ts";
+import type { MachineLog } from "./machine_log.ts";
 import { type MembershipStore, Roster, type RosterLimits } from "./roster.ts";
 import type { FileIdentity, MembershipRecord } from "./rules.ts";
 import { SnapshotShelf } from "./snapshot_shelf.ts";
@@ -101,7 +104,7 @@ export class LiveMachine implements Outlet {
   readonly #roster: Roster;
   readonly #shelf: SnapshotShelf;
   readonly #uncertain = new UncertainOperations((text) => this.#tell(text));
-  readonly #logs: Attachment[] = [];
+  readonly #logs: MachineLog[] = [];
   #lastSendTicks = 0;
   #lastFrameTicks = -Infinity;
   #phase: "ready" | "running" | "over" = "ready";
@@ -239,13 +242,28 @@ export class LiveMachine implements Outlet {
     });
   }
 
+  /**
+   * Writes a log into numbered files that stay below a limit together.
+   *
+   * @param lost Told why, when it cannot be written any more.
+   */
+  logInto(files: LogFiles, limitBytes: number, lost: (reason: string) => void): void {
+    const nobody = { name: files.nameOf(1), close: () => Promise.resolve() };
+    this.#letIn(nobody, () => {
+      const begin = (stream: ByteStream, events: AttachmentEvents) =>
+        this.#attachment(undefined, stream, events, false);
+      const snapshotBytes = () => this.#shelf.largestBytes;
+      this.#logs.push(new LogSeries({ files, limitBytes, begin, snapshotBytes, lost }));
+    }, lost);
+  }
+
   /** Makes ready for readers that join later: their snapshot then pauses the guest for a copy only. */
   expectReaders(): Promise<void> {
     return this.#shelf.warm(this.#options.loop);
   }
 
   /** Goes on with a log that this machine wrote while it was a backup. */
-  continueLog(log: Attachment): void {
+  continueLog(log: MachineLog): void {
     this.#logs.push(log);
   }
 
@@ -288,6 +306,7 @@ export class LiveMachine implements Outlet {
     this.#roster.send(record);
     for (const log of this.#logs) log.send(record);
     this.#snapshotLogs();
+    for (const log of this.#logs) log.epochEnded?.();
     this.#lastSendTicks = this.#options.clock.monotonicTicks();
     const position = this.#options.machine.consolePosition - console.length;
     this.#uncertain.issued(operations);
@@ -356,13 +375,17 @@ export class LiveMachine implements Outlet {
   }
 
   /** A reader starts with a snapshot, so it is let in where the machine stands at an epoch's end. */
-  #letIn(stream: ByteStream, attach: () => void): void {
+  #letIn(
+    stream: Pick<ByteStream, "name" | "close">,
+    attach: () => void,
+    refused = (reason: string) => this.#options.note(`Cannot attach ${stream.name}: ${reason}`),
+  ): void {
     const enter = () => {
       try {
         attach();
       } catch (error) {
         // A reader that cannot be served, for want of memory for instance, does not stop the guest.
-        this.#options.note(`Cannot attach ${stream.name}: ${errorText(error)}`);
+        refused(errorText(error));
         void stream.close();
       }
     };

@@ -61,6 +61,11 @@ export class RamCopy {
     }
   }
 
+  /** Bytes of the pages that are not zero. */
+  get usedBytes(): number {
+    return this.#used.reduce((sum, used) => sum + used, 0) * pageBytes;
+  }
+
   /** The pages that are not zero, in order, without copying. */
   *pages(): Generator<Page, void, undefined> {
     const used = this.#used;

@@ -2,12 +2,17 @@
  * Snapshots of a machine that goes on running: RAM is copied into a warm buffer at an epoch's end, and
  * packed, digested and shipped from there (design section 6, joining).
  */
+import type { BootImage } from "../board/boot_image.ts";
 import type { TimeBase } from "../board/environment.ts";
 import type { Machine } from "../board/machine.ts";
 import { ZeroPages } from "../cpu/zero_pages.ts";
 import type { HostClock, HostLoop } from "../epoch/host.ts";
 import { type SnapshotRecords, snapshotRecords } from "../log/snapshot_records.ts";
+import { pageBytes } from "../log/limits.ts";
 import { RamCopy } from "./ram_copy.ts";
+
+/** Everything in a snapshot but pages: state, operations, frames. */
+const STATE_BYTES = 1 << 20;
 
 /** Keeps buffers for snapshots, so that taking one costs a copy and not a page fault for each page. */
 export class SnapshotShelf {
@@ -16,6 +21,7 @@ export class SnapshotShelf {
   /** At most one: several that were needed at once are not kept. */
   readonly #free: RamCopy[] = [];
   #pauseTicks = 0;
+  #largestBytes = 0;
 
   /** Allocates nothing before the first snapshot, or {@linkcode warm}. */
   constructor(machine: Machine) {
@@ -26,6 +32,11 @@ export class SnapshotShelf {
   /** How long the guest stood still for the last snapshot, ticks. */
   get pauseTicks(): number {
     return this.#pauseTicks;
+  }
+
+  /** Bytes of pages in the last snapshot before packing, and a little: it takes no more. */
+  get largestBytes(): number {
+    return this.#largestBytes;
   }
 
   /** Makes a buffer ready for the next snapshot, a slice at a time, so that the guest goes on meanwhile. */
@@ -47,6 +58,7 @@ export class SnapshotShelf {
     const before = clock.monotonicTicks();
     const copy = this.#free.pop() ?? new RamCopy(machine.memory.ramBytes);
     copy.take(machine.memory, this.#zeros);
+    this.#largestBytes = copy.usedBytes + imageBytes(machine.image) + STATE_BYTES;
     const { steps } = machine;
     const state = machine.save();
     const operations = [...machine.outstanding.values()];
@@ -74,6 +86,15 @@ export class SnapshotShelf {
   #putBack(copy: RamCopy): void {
     if (this.#free.length === 0) this.#free.push(copy);
   }
+}
+
+/** A snapshot of a machine at power-on takes no more: its memory is its image. */
+export function powerOnSnapshotBytes(image: BootImage): number {
+  return 2 * imageBytes(image) + STATE_BYTES;
+}
+
+function imageBytes({ segments }: BootImage): number {
+  return segments.reduce((sum, { data }) => sum + data.length + 2 * pageBytes, 0);
 }
 
 function* digestOf(
