@@ -50,6 +50,12 @@ export function datagramTo(mac: string, payload: Uint8Array): Uint8Array {
   return frame;
 }
 
+/** What a datagram carries. */
+export function payloadOf(datagram: Uint8Array): Uint8Array {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+  return datagram.subarray(headerBytes, headerBytes + view.getUint16(38) - 8);
+}
+
 /** Sends numbered messages, each until it is answered, and then ends the guest. */
 export class NetClient {
   readonly #count: number;
