@@ -8,7 +8,8 @@
 import { FLAG, type FloatFormat, magnitude } from "../isa/float_format.ts";
 import { type Code, f32, f64, i32, i64, type Local, when } from "../wasm/code.ts";
 import { fieldOffset } from "./hart_block.ts";
-import { give, type Routine } from "./soft_float_parts.ts";
+import { give } from "./soft_float_parts.ts";
+import type { Routine } from "./soft_float_routine.ts";
 
 /** The host's arithmetic in a format, on values of it as the host has them. */
 class HostFormat {

@@ -15,7 +15,8 @@ import {
 } from "./soft_float_arithmetic.ts";
 import { addFromInteger, addNarrowing, addToInteger } from "./soft_float_conversion.ts";
 import { addMultiplyAdd } from "./soft_float_fused.ts";
-import { addParts } from "./soft_float_parts.ts";
+import { addPack } from "./soft_float_pack.ts";
+import { addJam, addRaise, type Parts } from "./soft_float_parts.ts";
 
 /** Function indices of all routines: operands (64 bits), then the rounding mode (32 bits); and of `raise`. */
 export interface FloatFunctions {
@@ -27,7 +28,12 @@ export interface FloatFunctions {
 
 /** Adds the routines to a module. */
 export function addFloatFunctions(module: ModuleBuilder): FloatFunctions {
-  const parts = addParts(module, floatFormats);
+  const raise = addRaise(module);
+  const jam = addJam(module);
+  const pack = Object.fromEntries(
+    floatFormats.map((format) => [format.suffix, addPack(module, format, { raise, jam })]),
+  ) as Parts["pack"];
+  const parts: Parts = { raise, jam, pack };
   const routines = new Map<FloatRoutine, number>();
   for (const format of floatFormats) {
     const { suffix } = format;
@@ -44,7 +50,7 @@ export function addFloatFunctions(module: ModuleBuilder): FloatFunctions {
   }
   routines.set("narrow.s", addNarrowing(module, parts));
   return {
-    raise: parts.raise,
+    raise,
     routines: Object.fromEntries(routines) as Record<FloatRoutine, number>,
   };
 }

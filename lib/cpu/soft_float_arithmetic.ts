@@ -3,17 +3,9 @@ import { type FloatFormat, magnitude } from "../isa/float_format.ts";
 import { brIf, i32, i64, Label, type Local, loop, when } from "../wasm/code.ts";
 import type { ModuleBuilder } from "../wasm/module.ts";
 import { hostAddition, hostDivision, hostMultiplication, hostSquareRoot } from "./host_float.ts";
-import {
-  give,
-  isInfinite,
-  isZero,
-  type Parts,
-  Routine,
-  signOf,
-  sticky,
-  Unpacked,
-} from "./soft_float_parts.ts";
-import { highProduct } from "./soft_float_product.ts";
+import { give, type Parts, sticky } from "./soft_float_parts.ts";
+import { isInfinite, isZero, Routine, signOf, Unpacked } from "./soft_float_routine.ts";
+import { wideProduct } from "./soft_float_product.ts";
 
 /** a + b; subtraction is the same with b's sign changed. */
 export function addAddition(module: ModuleBuilder, parts: Parts, format: FloatFormat): number {
@@ -85,7 +77,7 @@ export function addMultiplication(
     when(either(isZero), give(sign.get)),
     first.set(format, a.get),
     second.set(format, b.get),
-    highProduct(routine.builder, first.significand.get, second.significand.get, high, low),
+    wideProduct(routine.builder, first.significand.get, second.significand.get, high, low),
     routine.pack(
       format,
       sign.get,

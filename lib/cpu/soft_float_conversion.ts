@@ -2,16 +2,8 @@
 import { double, type FloatFormat, isNan, single } from "../isa/float_format.ts";
 import { type Code, either, i32, i64, type Local, select, when } from "../wasm/code.ts";
 import type { ModuleBuilder } from "../wasm/module.ts";
-import {
-  give,
-  isInfinite,
-  isZero,
-  type Parts,
-  ROUNDING,
-  Routine,
-  signOf,
-  Unpacked,
-} from "./soft_float_parts.ts";
+import { give, type Parts, ROUNDING } from "./soft_float_parts.ts";
+import { isInfinite, isZero, Routine, signOf, Unpacked } from "./soft_float_routine.ts";
 
 /** A double to a single. */
 export function addNarrowing(module: ModuleBuilder, parts: Parts): number {
@@ -108,7 +100,7 @@ export function addToInteger(
     ),
     whole.set(i64.add(whole.get, i64.extend_u(roundsUp(rounding, isNegative, whole, fraction)))),
     when(i64.gt_u(whole.get, limit), saturate),
-    when(i32.eqz(i64.eqz(fraction.get)), routine.raise("inexact")),
+    when(i64.ne(fraction.get, i64.const(0)), routine.raise("inexact")),
     extended(signed(whole.get)),
   ]);
 }

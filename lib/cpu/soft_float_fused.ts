@@ -2,17 +2,9 @@
 import type { FloatFormat } from "../isa/float_format.ts";
 import { type Code, i32, i64, type Local, when } from "../wasm/code.ts";
 import type { FunctionBuilder, ModuleBuilder } from "../wasm/module.ts";
-import {
-  give,
-  isInfinite,
-  isZero,
-  type Parts,
-  Routine,
-  signOf,
-  sticky,
-  Unpacked,
-} from "./soft_float_parts.ts";
-import { highProduct } from "./soft_float_product.ts";
+import { give, type Parts, sticky } from "./soft_float_parts.ts";
+import { isInfinite, isZero, Routine, signOf, Unpacked } from "./soft_float_routine.ts";
+import { wideProduct } from "./soft_float_product.ts";
 
 /** A number: sign × significand (128 bits) × 2^exponent. */
 class Wide {
@@ -153,7 +145,7 @@ export function addMultiplyAdd(module: ModuleBuilder, parts: Parts, format: Floa
     factor.set(format, b.get),
     sum.sign.set(product),
     sum.exponent.set(i32.add(number.exponent.get, factor.exponent.get)),
-    highProduct(builder, number.significand.get, factor.significand.get, sum.high, sum.low),
+    wideProduct(builder, number.significand.get, factor.significand.get, sum.high, sum.low),
     when(i32.eqz(isZero(format, c.get)), [
       number.set(format, c.get),
       addend.sign.set(signOf(format, c.get)),

@@ -4,7 +4,7 @@ import type { FunctionBuilder } from "../wasm/module.ts";
 import { upperUnsigned } from "../isa/multiply.ts";
 
 /** Sets `high` and `low` to the product of two unsigned 64-bit values. */
-export function highProduct(
+export function wideProduct(
   builder: FunctionBuilder,
   a: Code,
   b: Code,

@@ -147,7 +147,7 @@ function extremes(format: FloatFormat): Instruction[] {
   }));
 }
 
-/** One bit of ten for the class of the value (table 11.5). */
+/** One bit of ten for the class of the value (section 11.9). */
 function classify(format: FloatFormat): Instruction {
   const leastNormal = 1n << BigInt(format.fractionBits);
   return {

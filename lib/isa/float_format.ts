@@ -47,6 +47,11 @@ export const double: FloatFormat = format("d", 11, 52);
 /** Both. */
 export const floatFormats: readonly FloatFormat[] = [single, double];
 
+/** What the exponent field of a format has more than the exponent. */
+export function bias({ exponentBits }: FloatFormat): number {
+  return 2 ** (exponentBits - 1) - 1;
+}
+
 /** Bits of `fflags` (section 11.2). */
 export const FLAG = {
   inexact: 1,

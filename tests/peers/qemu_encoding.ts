@@ -42,7 +42,7 @@ export type CompressedFormat =
 
 /**
  * One instruction: the bits under `mask` are `match`. `size` is the access size of loads, stores and atomics. `toFloat`: its
- * destination is an f register.
+ * destination is an f register; `fromInteger`: it computes on f registers, but its source is none.
  */
 export interface Encoding {
   readonly name: string;
@@ -51,6 +51,7 @@ export interface Encoding {
   readonly mask: number;
   readonly size?: number;
   readonly toFloat?: true;
+  readonly fromInteger?: true;
 }
 
 const OPCODE = 0x7f, FUNCT3 = 0x707f, FUNCT7 = 0xfe00707f | 0, SHIFT6 = 0xfc00707f | 0;
@@ -104,6 +105,7 @@ function float(name: string, funct7: number, funct3?: number, rs2?: number): Enc
     match: (funct7 << 25) | ((rs2 ?? 0) << 20) | ((funct3 ?? 0) << 12) | 0x53,
     mask: 0xfe00007f | (rs2 === undefined ? 0 : 0x01f0_0000) | (funct3 === undefined ? 0 : 0x7000),
     ...(/^(fle|flt|feq|fclass|fmv\.x|fcvt\.[wl])/.test(name) ? {} : { toFloat: true }),
+    ...(/^(fmv\.[wd]\.x|fcvt\.[sd]\.[wl])/.test(name) ? { fromInteger: true } : {}),
   };
 }
 

@@ -67,18 +67,17 @@ const zero = 0, sp = 2, t0 = 5, t1 = 6, s0 = 8, s1 = 9, a0 = 10, a1 = 11, s2 = 1
 const fa0 = 10, fa1 = 11, fa2 = 12, fa3 = 13;
 const FS = 3 << 13, FS_INITIAL = 1 << 13;
 
+/** Goes through all rows, and then does the first once more to see what it makes of FS. */
 function loop(a: Assembler, { encoding, bits }: Loop, index: number, rows: number): void {
-  const { toFloat } = encoding;
-  const single = /\.s$|\.s\.|\.w\.x$|\.x\.w$/.test(encoding.name) && encoding.name !== "fcvt.s.d" ||
-    encoding.name === "fcvt.d.s";
-  const fromInteger = /^fcvt\.[sd]\.[wl]|^fmv\.[wd]\.x/.test(encoding.name);
-  const operands = single ? 0 : 24;
+  const { toFloat, fromInteger } = encoding;
+  // The last part of the name is the format of the operands, or an integer type, which has a column of its own.
+  const operands = /\.[sw]$/.test(encoding.name) ? 0 : 24;
   const instruction = () =>
     a.word(
       bits | fa2 << 27 & ~encoding.mask | fa1 << 20 & ~encoding.mask |
         (fromInteger ? a0 : fa0) << 15 | (toFloat ? fa3 : a1) << 7,
     );
-  const load = () => {
+  const loadOperands = () => {
     [fa0, fa1, fa2].forEach((register, operand) =>
       a.i("fld", register, s0, operands + 8 * operand)
     );
@@ -87,7 +86,7 @@ function loop(a: Assembler, { encoding, bits }: Loop, index: number, rows: numbe
   a.li(s0, BigInt(ROWS));
   a.li(s2, BigInt(ROWS + rows * ROW_BYTES));
   a.label(`loop${index}`);
-  load();
+  loadOperands();
   a.i("ld", t0, s0, 56);
   a.csr("csrrw", zero, CSR.fcsr, t0);
   instruction();
@@ -97,9 +96,8 @@ function loop(a: Assembler, { encoding, bits }: Loop, index: number, rows: numbe
   a.i("addi", s0, s0, ROW_BYTES);
   a.i("addi", s1, s1, RESULT_BYTES);
   a.branch("bltu", s0, s2, `loop${index}`);
-  // Once more, to see what it makes of FS.
   a.li(s0, BigInt(ROWS));
-  load();
+  loadOperands();
   a.li(t0, BigInt(FS));
   a.csr("csrrc", zero, CSR.mstatus, t0);
   a.li(t0, BigInt(FS_INITIAL));
@@ -120,8 +118,11 @@ export function buildTable(rows: readonly Row[]): Image {
   while (a.length < CODE - RAM_BASE) a.half(0);
   a.label("start");
   a.csr("csrrs", t0, CSR.mhartid, zero);
+  a.branch("beq", t0, zero, "hart0");
   a.label("park");
-  a.branch("bne", t0, zero, "park");
+  a.fixed("wfi");
+  a.jal(zero, "park");
+  a.label("hart0");
   a.li(t0, BigInt(FS));
   a.csr("csrrs", zero, CSR.mstatus, t0);
   a.li(sp, BigInt(VARIABLES));

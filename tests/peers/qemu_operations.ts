@@ -54,7 +54,7 @@ function fill(random: Random, encoding: Encoding, destination: Register): number
 function floatWord(random: Random, encoding: Encoding, destination: Register): number {
   const few = () => random.oneIn(4) ? random.below(32) : random.below(8);
   const rd = encoding.toFloat ? few() : destination;
-  const rs1 = /^fcvt\.[sd]\.[wl]|^fmv\..\.x/.test(encoding.name) ? random.below(32) : few();
+  const rs1 = encoding.fromInteger ? random.below(32) : few();
   const rm = random.oneIn(2) ? 7 : random.below(8);
   const open = (few() << 27) | (few() << 20) | (rs1 << 15) | (rm << 12) | (rd << 7) |
     (random.below(4) << 25);
