@@ -8,7 +8,8 @@ import { type Arguments, type Command, flag } from "./command.ts";
 import { ConsoleWatch } from "./demo_console.ts";
 import { measureSlowdown } from "./demo_slowdown.ts";
 import { LockstepProcess } from "./demo_process.ts";
-import { bytesText, lineOf, type Status, type TimedEvent } from "./event.ts";
+import { lineOf, type Status, type TimedEvent } from "./event.ts";
+import { bytesText } from "./log_figures_text.ts";
 import { writeText } from "./reporter.ts";
 
 const keepOption = flag("keep", "Keep the folder with disk, bills and console");

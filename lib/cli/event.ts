@@ -1,4 +1,6 @@
 /** What a machine's process tells about itself: to people as lines, to programs as NDJSON. */
+import type { LogFigures } from "../log/log_statistics.ts";
+import { bytesText, logSizeText } from "./log_figures_text.ts";
 
 /** The roles of a process in the lockstep protocol. */
 export type Role = "protected" | "joining" | "SOLO" | "backup" | "running";
@@ -57,6 +59,8 @@ export type RunEvent =
     readonly logBytes: number;
     /** Host time that the machine was live in this process. */
     readonly milliseconds: number;
+    /** How large the log is; absent when nobody got one. */
+    readonly log?: LogFigures;
   };
 
 /** An event as a program reads it: `at` is the time of day in milliseconds since 1970. */
@@ -82,8 +86,9 @@ export function lineOf(event: RunEvent): string | undefined {
     case "status":
     case "live":
     case "first-output":
-    case "ended":
       return undefined;
+    case "ended":
+      return event.log && logSizeText(event.log);
   }
 }
 
@@ -96,13 +101,6 @@ export function statusText(status: Status): string {
     `log ${bytesText(status.logBytesPerSecond)}/s`,
     `${status.mips.toFixed(status.mips < 10 ? 1 : 0)} MIPS`,
   ].join("  ");
-}
-
-/** A number of bytes for a person. */
-export function bytesText(bytes: number): string {
-  if (bytes < 1000) return `${Math.round(bytes)} B`;
-  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function operations(count: number): string {

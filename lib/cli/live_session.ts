@@ -68,6 +68,7 @@ export async function seeThrough(
       steps: machine.steps,
       ...{ guestTicks, logBytes },
       milliseconds: performance.now() - began,
+      ...(logBytes > 0 ? { log: live.logFigures } : {}),
     });
     return exitCodeOf(end, reporter);
   } finally {

@@ -3,7 +3,7 @@ import { ConsoleOutput } from "../host/console.ts";
 import { replay, type ReplaySummary } from "../replica/replaying.ts";
 import { type Arguments, type Command, numberOption } from "./command.ts";
 import { openConsole } from "./devices.ts";
-import { bytesText } from "./event.ts";
+import { bytesText } from "./log_figures_text.ts";
 import { ExitCode, guestExit } from "./exit_codes.ts";
 import { logBytes } from "./log_file.ts";
 import { consoleOption, notesOption, quietOption } from "./machine_options.ts";

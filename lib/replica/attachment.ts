@@ -7,6 +7,7 @@
 import type { LogRecord, ReturnRecord } from "../epoch/record.ts";
 import { hostLoop } from "../host/event_loop.ts";
 import { errorText } from "../host/fault.ts";
+import type { LogStatistics } from "../log/log_statistics.ts";
 import { ReturnDecoder } from "../log/record_decoder.ts";
 import { RecordEncoder } from "../log/record_encoder.ts";
 import type { ByteStream } from "./transport.ts";
@@ -54,6 +55,7 @@ export class Attachment {
    * @param stream Where its log goes.
    * @param snapshot Header and key snapshot, produced as the stream takes them.
    * @param epoch The epoch at which the snapshot stands.
+   * @param statistics Counts what is sent.
    */
   constructor(
     readonly id: string | undefined,
@@ -61,6 +63,7 @@ export class Attachment {
     snapshot: PendingRecords,
     readonly epoch: number,
     private readonly events: AttachmentEvents,
+    private readonly statistics?: LogStatistics,
   ) {
     if (!stream.writable) throw new Error(`${stream.name} cannot be written to`);
     this.#writer = stream.writable.getWriter();
@@ -187,7 +190,9 @@ export class Attachment {
     if (record.kind === "epoch" || record.kind === "snapshot-commit") {
       this.#unacknowledged.push({ record: this.#encoder.records, epoch: record.epoch });
     }
-    return this.#encoder.encode(record);
+    const bytes = this.#encoder.encode(record);
+    this.statistics?.add(record, bytes.length);
+    return bytes;
   }
 
   /** Encodes queued records for one write. */

@@ -14,9 +14,9 @@ import {
 } from "../epoch/host.ts";
 import { Hypervisor, type Promotion, type StopReason } from "../epoch/hypervisor.ts";
 import type { EpochPolicy } from "../epoch/policy.ts";
-import type { EndRecord, EpochRecord, HeaderRecord } from "../epoch/record.ts";
+import type { EndRecord, EpochRecord } from "../epoch/record.ts";
 import { errorText } from "../host/fault.ts";
-import { formatVersion } from "../log/record_table.ts";
+import { type LogFigures, LogStatistics } from "../log/log_statistics.ts";
 import type { SnapshotRecords } from "../log/snapshot_records.ts";
 import { Attachment, type AttachmentEvents } from "./attachment.ts";
 import { Dispatcher, type DispatcherCounts } from "./dispatcher.ts";
@@ -27,6 +27,7 @@ import type { MachineLog } from "./machine_log.ts";
 import { type MembershipStore, Roster, type RosterLimits } from "./roster.ts";
 import type { FileIdentity, MembershipRecord } from "./rules.ts";
 import { SnapshotShelf } from "./snapshot_shelf.ts";
+import { type HeaderOutputs, streamStart } from "./stream_start.ts";
 import type { ByteStream } from "./transport.ts";
 import { UncertainOperations } from "./uncertain_operations.ts";
 
@@ -66,7 +67,7 @@ export interface LiveOptions {
   /** Takes one line for a person whenever something happens. */
   readonly note: (text: string) => void;
   /** What headers say about the devices outside. */
-  readonly outputs: Pick<HeaderRecord, "consoleBase" | "billBase" | "diskDigests">;
+  readonly outputs: HeaderOutputs;
   /** A key snapshot goes into log files at least every so many steps; absent: none but the first. */
   readonly snapshotEverySteps?: number;
 }
@@ -105,6 +106,7 @@ export class LiveMachine implements Outlet {
   readonly #shelf: SnapshotShelf;
   readonly #uncertain = new UncertainOperations((text) => this.#tell(text));
   readonly #logs: MachineLog[] = [];
+  readonly #statistics = new LogStatistics();
   #lastSendTicks = 0;
   #lastFrameTicks = -Infinity;
   #phase: "ready" | "running" | "over" = "ready";
@@ -160,6 +162,11 @@ export class LiveMachine implements Outlet {
       snapshotPauseTicks: this.#shelf.pauseTicks,
       lagEpochs: epoch - executed,
     };
+  }
+
+  /** How large the log is, whoever gets it: each epoch counts once. */
+  get logFigures(): LogFigures {
+    return this.#statistics.figures;
   }
 
   /** Outputs that wait for their commit, and operations under way. */
@@ -401,37 +408,23 @@ export class LiveMachine implements Outlet {
     acknowledged: boolean,
   ): Attachment {
     const { epoch } = this.#hypervisor;
-    return new Attachment(id, stream, this.#stream(id, acknowledged), epoch, events);
-  }
-
-  /** Header and key snapshot of a new stream; the machine's state is taken now. */
-  #stream(id: string | undefined, acknowledged: boolean): SnapshotRecords {
     const { identity, machine, policy, outputs } = this.#options;
-    const header: HeaderRecord = {
-      kind: "header",
-      version: formatVersion,
-      run: identity.run,
-      term: identity.term,
-      ...(id === undefined ? {} : { member: id }),
-      configuration: machine.configuration,
-      acknowledged,
+    const start = {
+      ...{
+        identity,
+        member: id,
+        configuration: machine.configuration,
+        acknowledged,
+        outputs,
+        epoch,
+      },
       ramDigestSteps: policy.ramDigestSteps,
-      consoleBase: outputs.consoleBase,
-      billBase: outputs.billBase,
-      // Later the disks have changed: a copy made at power-on can only join then.
-      ...(outputs.diskDigests && this.#hypervisor.epoch === 0
-        ? { diskDigests: outputs.diskDigests }
-        : {}),
     };
-    return headed(header, this.#snapshot());
+    const records = streamStart(start, this.#snapshot());
+    return new Attachment(id, stream, records, epoch, events, this.#statistics);
   }
 
   #snapshot(): SnapshotRecords {
     return this.#shelf.take(this.#hypervisor.epoch, this.#hypervisor.time, this.#options.clock);
   }
-}
-
-function* headed(header: HeaderRecord, snapshot: SnapshotRecords): SnapshotRecords {
-  yield header;
-  yield* snapshot;
 }

@@ -28,7 +28,11 @@ Deno.test("SIGTERM stops a machine with exit code 0, and its log has an end", as
     while (await sizeOf(log) < 50_000) await new Promise((resolve) => setTimeout(resolve, 20));
     process.kill("SIGTERM");
     const { code, stderr } = await process.end();
-    assertEquals({ code, stderr }, { code: 0, stderr: "lockstep: Stopped cleanly\n" });
+    assertEquals(code, 0);
+    assertMatch(
+      stderr,
+      /^lockstep: Log of .*B without snapshots: .* busy, .* idle\nlockstep: Stopped cleanly\n$/,
+    );
     const replayed = await lockstep(["replay", log]);
     assertEquals(replayed.code, 0);
     assertMatch(
@@ -56,6 +60,24 @@ for (const epochSteps of ["1000", "50000", "1000000"]) {
       }
     }));
 }
+
+Deno.test("a recording ends with its log's size, and inspect --stats says the same of the log", () =>
+  withFolder(async (folder) => {
+    const log = `${folder}/clock.log`;
+    const recorded = await lockstep(["record", "clock", "-o", log]);
+    const [line] = /^lockstep: Log of .*$/m.exec(recorded.stderr) ?? [];
+    assertMatch(
+      line ?? recorded.stderr,
+      /Log of [\d.]+ k?B without snapshots: [\d.]+ bytes per 1,000 instructions, [\d.]+ [kM]?bit\/s busy, [\d.]+ [kM]?bit\/s idle$/,
+    );
+    const { code, stdout } = await lockstep(["inspect", log, "--stats"]);
+    assertEquals(code, 0);
+    assertEquals(`lockstep: ${stdout.split("\n").at(-2)}`, line);
+    const json = await lockstep(["inspect", log, "--stats", "--json"]);
+    const { kinds } = JSON.parse(json.stdout) as { kinds: Record<string, { bytes: number }> };
+    const bytes = Object.values(kinds).reduce((sum, kind) => sum + kind.bytes, 0);
+    assertEquals(bytes, (await Deno.stat(log)).size);
+  }));
 
 Deno.test("with the log on standard output the console goes to standard error", async () => {
   const command = `${shellLine(["record", "hello", "-o", "-"])} | ${shellLine(["replay", "-"])}`;
