@@ -15,6 +15,11 @@ import { GuestMemory } from "../cpu/memory.ts";
 
 const phandles = { cpu: 1, hartInterrupts: 2, plic: 3, finisher: 4 } as const;
 
+/** What the hart executes, in the order of the specification's naming conventions (chapter 36). */
+const isaBase = "rv64";
+const isaLetters = ["i", "m", "a", "f", "d", "c"] as const;
+const isaNames = ["zicntr", "zicsr", "zifencei"] as const;
+
 function node(
   name: string,
   properties: Record<string, PropertyValue>,
@@ -45,7 +50,9 @@ function cpus(): TreeNode {
     "reg": [0],
     "status": "okay",
     "compatible": "riscv",
-    "riscv,isa": "rv64imafdc_zicntr_zicsr_zifencei",
+    "riscv,isa": `${isaBase}${isaLetters.join("")}_${isaNames.join("_")}`,
+    "riscv,isa-base": isaBase + isaLetters[0],
+    "riscv,isa-extensions": [...isaLetters, ...isaNames],
     "mmu-type": "riscv,sv39",
   }, [interruptController]);
   const map = node("cpu-map", {}, [

@@ -7,57 +7,20 @@ import { boardTree } from "./board_tree.ts";
 import type { MachineConfiguration } from "./configuration.ts";
 import { type Executable, isElf, readElf, type Segment } from "./elf.ts";
 import { ImageError } from "./errors.ts";
+import { checkExtents, type Extent, hexadecimal } from "./extents.ts";
 import { firmwareInformation } from "./firmware_information.ts";
 import { foreignKernel, readKernelImage } from "./kernel_image.ts";
+import {
+  deviceTreeAlignment,
+  deviceTreeLimit,
+  deviceTreeRoomBytes,
+  placeBesideKernel,
+} from "./kernel_placement.ts";
 import type { BootState } from "./machine_state.ts";
 
 export type { Segment } from "./elf.ts";
 
 const pageBytes = 4096;
-
-/** The device tree stands below 3 GiB, like QEMU's, at a multiple of 2 MiB where there is room. */
-const deviceTreeLimit = 0xc000_0000;
-const deviceTreeAlignment = 2 ** 21;
-
-/**
- * Bytes from the start of the device tree that nothing else is placed in: firmware such as OpenSBI adds
- * nodes to it where it stands, and behind these stands what a dynamic firmware must know.
- */
-const deviceTreeRoomBytes = 0x1_0000;
-
-interface Extent {
-  readonly start: number;
-  readonly end: number;
-  readonly what: string;
-}
-
-function hexadecimal(value: number): string {
-  return `0x${value.toString(16)}`;
-}
-
-function checkExtents(extents: readonly Extent[], ramBytes: number): void {
-  const ramEnd = GuestMemory.ramBase + ramBytes;
-  for (const { start, end, what } of extents) {
-    if (start < GuestMemory.ramBase || end > ramEnd) {
-      throw new ImageError(
-        `Cannot load the guest: ${what} at ${hexadecimal(start)} to ${
-          hexadecimal(end)
-        } is outside RAM, which is ${hexadecimal(GuestMemory.ramBase)} to ${hexadecimal(ramEnd)}`,
-      );
-    }
-  }
-  const sorted = extents.toSorted((a, b) => a.start - b.start);
-  sorted.forEach((extent, index) => {
-    const next = sorted[index + 1];
-    if (next !== undefined && next.start < extent.end) {
-      throw new ImageError(
-        `Cannot load the guest: ${extent.what} and ${next.what} overlap at ${
-          hexadecimal(next.start)
-        }`,
-      );
-    }
-  });
-}
 
 function checkAddress(address: number, what: string, { ramBytes }: MachineConfiguration): void {
   if (address >= GuestMemory.ramBase && address < GuestMemory.ramBase + ramBytes) return;
@@ -120,44 +83,9 @@ export interface KernelFiles {
   readonly firmware?: Uint8Array | undefined;
 }
 
-/** Where the parts of a kernel's boot go; ascending, the device tree last. */
-function kernelExtents(
-  files: KernelFiles,
-  firmware: readonly Extent[],
-  kernel: Extent,
-  ramBytes: number,
-): { readonly initrd: Extent | undefined; readonly deviceTree: number } {
-  const initrdBytes = files.initrd?.length ?? 0;
-  const pages = (bytes: number) => Math.ceil(bytes / pageBytes) * pageBytes;
-  const occupied = Math.max(kernel.end, ...firmware.map(({ end }) => end));
-  const needed = pages(occupied) - GuestMemory.ramBase + pages(initrdBytes) + deviceTreeRoomBytes;
-  if (needed > ramBytes) {
-    throw new ImageError(
-      `Cannot load the kernel: with its initrd and device tree it needs ${
-        Math.ceil(needed / 2 ** 20)
-      } MiB of RAM, and the machine has ${Math.floor(ramBytes / 2 ** 20)}`,
-    );
-  }
-  const top = Math.min(GuestMemory.ramBase + ramBytes, deviceTreeLimit) - deviceTreeRoomBytes;
-  const aligned = Math.floor(top / deviceTreeAlignment) * deviceTreeAlignment;
-  const deviceTree = aligned - pages(initrdBytes) >= occupied ? aligned : top;
-  const start = deviceTree - pages(initrdBytes);
-  if (start < occupied) {
-    throw new ImageError(
-      `Cannot load the kernel: its initrd does not fit between ${hexadecimal(occupied)} and ${
-        hexadecimal(deviceTree)
-      }`,
-    );
-  }
-  const initrd = files.initrd === undefined
-    ? undefined
-    : { start, end: start + initrdBytes, what: "the initrd" };
-  return { initrd, deviceTree };
-}
-
 /** A loaded guest. */
 export class BootImage {
-  /** Contents of RAM; everything else is zero. */
+  /** Contents of RAM; everything else is zero. They do not overlap, and never change. */
   readonly segments: readonly Segment[];
   /** Entry and device tree addresses. */
   readonly boot: BootState;
@@ -180,8 +108,8 @@ export class BootImage {
   }
 
   /**
-   * Loads a kernel image where its header says, with its initrd below the device tree at the top of RAM.
-   * It is entered directly, or by the firmware.
+   * Loads a kernel image where its header says, with its initrd behind it and the device tree at the top
+   * of RAM. It is entered directly, or by the firmware.
    *
    * @throws {ImageError} when a file is malformed, or they do not fit into RAM
    */
@@ -190,12 +118,14 @@ export class BootImage {
     const start = GuestMemory.ramBase + textOffset;
     const kernel = { start, end: start + memoryBytes, what: "the kernel" };
     const firmware = files.firmware === undefined ? undefined : readFirmware(files.firmware);
+    if (firmware !== undefined) checkEntry(firmware.entry, configuration);
+    if (files.initrd?.length === 0) {
+      throw new ImageError("Cannot load the kernel: the initrd is empty");
+    }
     const occupied = firmware?.extents ?? [];
-    checkExtents(occupied, configuration.ramBytes);
     const { ramBytes } = configuration;
-    const { initrd, deviceTree } = kernelExtents(files, occupied, kernel, ramBytes);
-    const extents = [...occupied, kernel, ...(initrd === undefined ? [] : [initrd])];
-    checkExtents(extents, ramBytes);
+    const { initrd, deviceTree } = placeBesideKernel(kernel, files.initrd?.length, ramBytes);
+    checkExtents([...occupied, kernel, ...(initrd === undefined ? [] : [initrd])], ramBytes);
     const information = deviceTree + deviceTreeRoomBytes - pageBytes;
     const segments = [
       ...firmware?.segments ?? [],
@@ -287,14 +217,18 @@ export class BootImage {
         const page = Math.floor(offset / pageBytes);
         const within = offset % pageBytes;
         const taken = Math.min(pageBytes - within, data.length - at);
-        let bytes = pages.get(page);
-        if (bytes === undefined) pages.set(page, bytes = new Uint8Array(pageBytes));
-        bytes.set(data.subarray(at, at + taken), within);
+        const part = data.subarray(at, at + taken);
+        if (taken === pageBytes) {
+          pages.set(page, part);
+        } else {
+          let bytes = pages.get(page);
+          if (bytes === undefined) pages.set(page, bytes = new Uint8Array(pageBytes));
+          bytes.set(part, within);
+        }
         at += taken;
       }
     }
-    return [...pages]
-      .filter(([, data]) => new Uint32Array(data.buffer).some((word) => word !== 0))
+    return [...pages].filter(([, data]) => data.some((byte) => byte !== 0))
       .toSorted(([a], [b]) => a - b);
   }
 

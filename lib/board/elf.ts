@@ -23,7 +23,8 @@ export interface Executable {
 const headerBytes = 64;
 const programHeaderBytes = 56;
 const loadable = 1;
-const machineRiscv = 243;
+/** `e_machine` of RISC-V. */
+export const machineRiscv = 243;
 const executableType = 2;
 
 /** Whether a file calls itself ELF. */

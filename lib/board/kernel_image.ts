@@ -2,6 +2,7 @@
  * Linux kernel images for RISC-V (Linux, Documentation/arch/riscv/boot-image-header.rst): a flat image with
  * a header that says where it is loaded and how much memory it takes. The file is untrusted.
  */
+import { isElf, machineRiscv } from "./elf.ts";
 import { ImageError } from "./errors.ts";
 
 /** What a kernel image asks for. */
@@ -46,6 +47,18 @@ export function isKernelImage(file: Uint8Array): boolean {
   return file.length >= headerBytes && viewOf(file).getUint32(offsets.magic, true) === magic;
 }
 
+/** What a file is that has no kernel image's header. */
+function otherFile(file: Uint8Array): string {
+  if (isElf(file)) {
+    return file.length >= 20 && viewOf(file).getUint16(18, true) === machineRiscv
+      ? "it is an ELF file (vmlinux): give the Image that is made from it"
+      : "it is an ELF file for another machine than RISC-V";
+  }
+  return file.length < headerBytes
+    ? `it ends inside its header of ${headerBytes} bytes`
+    : "it is no RISC-V kernel Image (its header lacks the magic number)";
+}
+
 /** What other machine's kernel a file is, if it is one. */
 export function foreignKernel(file: Uint8Array): string | undefined {
   return foreign.find(({ at, bytes }) => standsAt(file, at, bytes))?.what;
@@ -60,11 +73,7 @@ export function readKernelImage(file: Uint8Array): KernelImage {
   const other = foreignKernel(file);
   if (other !== undefined) throw new ImageError(`Cannot load the kernel: it is ${other}`);
   if (!isKernelImage(file)) {
-    throw new ImageError(
-      file.length < headerBytes
-        ? `Cannot load the kernel: it ends inside its header of ${headerBytes} bytes`
-        : "Cannot load the kernel: it is no RISC-V kernel Image (its header lacks the magic number)",
-    );
+    throw new ImageError(`Cannot load the kernel: ${otherFile(file)}`);
   }
   const view = viewOf(file);
   const textOffset = view.getBigUint64(offsets.textOffset, true);
@@ -97,8 +106,9 @@ export function readKernelImage(file: Uint8Array): KernelImage {
  */
 function storedBytes(file: Uint8Array, view: DataView): number {
   const header = view.getUint32(offsets.portableExecutable, true);
-  if (header < headerBytes || !standsAt(file, header, "PE\0\0")) return headerBytes;
+  if (header === 0) return headerBytes;
   if (header + 24 > file.length) return header + 24;
+  if (!standsAt(file, header, "PE\0\0")) return headerBytes;
   const sections = view.getUint16(header + 6, true);
   const table = header + 24 + view.getUint16(header + 20, true);
   const tableEnd = table + 40 * sections;

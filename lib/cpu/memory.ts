@@ -110,12 +110,15 @@ export class GuestMemory {
 
   /** Zeroes RAM; pages that were not zero already count as written. */
   clear(): void {
-    for (let offset = 0; offset < this.ramBytes; offset += PAGE_BYTES) {
-      const page = this.ram.subarray(offset, offset + PAGE_BYTES);
-      if (page.some((byte) => byte !== 0)) {
-        page.fill(0);
-        this.#touch(offset, PAGE_BYTES);
-      }
+    const words = new Int32Array(this.memory.buffer, RAM, this.ramBytes / 4);
+    const wordsOfPage = PAGE_BYTES / 4;
+    for (let start = 0; start < words.length; start += wordsOfPage) {
+      const end = start + wordsOfPage;
+      let at = start;
+      while (at < end && words[at] === 0) at++;
+      if (at === end) continue;
+      words.fill(0, at, end);
+      this.#touch(4 * start, PAGE_BYTES);
     }
   }
 

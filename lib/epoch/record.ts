@@ -50,8 +50,11 @@ export interface SnapshotBeginRecord {
 export interface SnapshotPagesRecord {
   /** Which record it is. */
   readonly kind: "snapshot-pages";
-  /** `ram`: memory as it stands. `image`: memory as it stood at power-on, for a later reset. */
-  readonly of: "ram" | "image";
+  /**
+   * `ram`: memory as it stands. `image`: memory as it stood at power-on, for a later reset. `both`: the
+   * same in both.
+   */
+  readonly of: "ram" | "image" | "both";
   /** Page numbers counted from the start of RAM. */
   readonly pages: readonly number[];
   /** How `data` is packed; absent: not at all. */

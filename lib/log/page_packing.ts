@@ -36,7 +36,9 @@ export function unpackPages({ data, packed, pages }: SnapshotPagesRecord): Uint8
       maxOutputLength: bytes,
       params: { [ZSTD_d_windowLogMax]: WINDOW_LOG },
     });
-    return unpacked.length === bytes ? unpacked : undefined;
+    // A plain view: a slice of Node's own kind of bytes is no copy.
+    const { buffer, byteOffset, length } = unpacked;
+    return length === bytes ? new Uint8Array(buffer, byteOffset, length) : undefined;
   } catch {
     return undefined;
   }

@@ -82,7 +82,7 @@ export const recordFields: Readonly<Record<LogRecord["kind"], readonly Field[]>>
     required("epoch", count()),
   ],
   "snapshot-pages": [
-    required("of", choice("ram", "image")),
+    required("of", choice("ram", "image", "both")),
     required("pages", list(page, 1, maxSnapshotPages)),
     optional("packed", choice("zstd")),
     required("data", bytes(1, maxSnapshotPages * pageBytes)),

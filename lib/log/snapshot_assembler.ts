@@ -56,11 +56,13 @@ export class SnapshotAssembler {
     const { record } = item;
     switch (record.kind) {
       case "snapshot-pages": {
-        const data = unpackPages(record);
-        if (!data) throw this.#malformed(item, "Pages cannot be unpacked", "data");
-        record.pages.forEach((page, index) =>
-          this.#target[record.of](page, data.subarray(index * pageBytes, (index + 1) * pageBytes))
-        );
+        const unpacked = unpackPages(record);
+        if (!unpacked) throw this.#malformed(item, "Pages cannot be unpacked", "data");
+        record.pages.forEach((page, index) => {
+          const data = unpacked.subarray(index * pageBytes, (index + 1) * pageBytes);
+          if (record.of !== "image") this.#target.ram(page, data);
+          if (record.of !== "ram") this.#target.image(page, data);
+        });
         return undefined;
       }
       case "snapshot-operation":

@@ -34,42 +34,69 @@ export type SnapshotRecords = Generator<LogRecord | undefined, void, undefined>;
 
 /**
  * The records of a snapshot in order, from `snapshot-begin` to `snapshot-commit`. Pages of zeros are
- * left out. Page data is copied record by record: memory must not change while this runs.
+ * left out, and pages that are still as they were at power-on stand there once. Page data is copied
+ * record by record: memory must not change while this runs.
  */
 export function* snapshotRecords(parts: SnapshotParts): SnapshotRecords {
   const { epoch, steps, time, state } = parts;
   yield { kind: "snapshot-begin", epoch };
-  yield* pagesRecords("image", parts.image);
-  yield* pagesRecords("ram", parts.ram);
+  yield* pagesRecords(parts.ram, parts.image);
   for (const operation of parts.operations) yield { kind: "snapshot-operation", operation };
   const digest = typeof parts.digest === "bigint" ? parts.digest : yield* parts.digest;
   yield { kind: "snapshot-commit", epoch, steps, time, state, digest };
 }
 
 function* pagesRecords(
-  of: SnapshotPagesRecord["of"],
-  source: Iterable<Page>,
+  ram: Iterable<Page>,
+  image: Iterable<Page>,
 ): Generator<SnapshotPagesRecord, void, undefined> {
-  let pages: number[] = [];
-  const data = new Uint8Array(maxSnapshotPages * pageBytes);
-  const record = (): SnapshotPagesRecord => {
-    const bytes = data.subarray(0, pages.length * pageBytes);
-    const { packed, data: kept } = packPages(bytes);
-    return packed === undefined
-      ? { kind: "snapshot-pages", of, pages, data: kept.slice() }
-      : { kind: "snapshot-pages", of, pages, packed, data: kept };
+  const changed = new Map(image);
+  const gathered = {
+    ram: new Gathered("ram"),
+    image: new Gathered("image"),
+    both: new Gathered("both"),
   };
-  for (const [page, bytes] of source) {
-    if (isZero(bytes)) continue;
-    data.set(bytes, pages.length * pageBytes);
-    pages.push(page);
-    if (pages.length === maxSnapshotPages) {
-      yield record();
-      pages = [];
-    }
+  for (const [page, bytes] of ram) {
+    const before = changed.get(page);
+    const same = before !== undefined && areEqual(before, bytes);
+    if (same) changed.delete(page);
+    if (!isZero(bytes)) yield* gathered[same ? "both" : "ram"].add(page, bytes);
   }
-  if (pages.length > 0) {
-    yield record();
+  for (const [page, bytes] of changed) {
+    if (!isZero(bytes)) yield* gathered.image.add(page, bytes);
+  }
+  for (const rest of Object.values(gathered)) yield* rest.flush();
+}
+
+/** Pages on their way into a record. */
+class Gathered {
+  readonly #of: SnapshotPagesRecord["of"];
+  #pages: number[] = [];
+  /** Allocated once there is a page to hold. */
+  #data: Uint8Array | undefined;
+
+  constructor(of: SnapshotPagesRecord["of"]) {
+    this.#of = of;
+  }
+
+  /** Takes a page; a record, when it is full with it. */
+  *add(page: number, bytes: Uint8Array): Generator<SnapshotPagesRecord, void, undefined> {
+    this.#data ??= new Uint8Array(maxSnapshotPages * pageBytes);
+    this.#data.set(bytes, this.#pages.length * pageBytes);
+    this.#pages.push(page);
+    if (this.#pages.length === maxSnapshotPages) yield* this.flush();
+  }
+
+  /** The pages that are left. */
+  *flush(): Generator<SnapshotPagesRecord, void, undefined> {
+    if (this.#data === undefined || this.#pages.length === 0) return;
+    const pages = this.#pages;
+    this.#pages = [];
+    const of = this.#of;
+    const { packed, data } = packPages(this.#data.subarray(0, pages.length * pageBytes));
+    yield packed === undefined
+      ? { kind: "snapshot-pages", of, pages, data: data.slice() }
+      : { kind: "snapshot-pages", of, pages, packed, data };
   }
 }
 
@@ -81,10 +108,22 @@ export function* memoryPages(ram: Uint8Array): Generator<Page, void, undefined> 
 }
 
 function isZero(page: Uint8Array): boolean {
-  if (page.byteOffset % 4 !== 0) return page.every((byte) => byte === 0);
-  const words = new Uint32Array(page.buffer, page.byteOffset, page.length / 4);
+  const words = wordsOf(page);
   for (let index = 0; index < words.length; index++) {
     if (words[index] !== 0) return false;
   }
   return true;
+}
+
+function areEqual(one: Uint8Array, other: Uint8Array): boolean {
+  const [words, others] = [wordsOf(one), wordsOf(other)];
+  for (let index = 0; index < words.length; index++) {
+    if (words[index] !== others[index]) return false;
+  }
+  return true;
+}
+
+function wordsOf(page: Uint8Array): Uint32Array {
+  const aligned = page.byteOffset % 4 === 0 ? page : page.slice();
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
 }

@@ -90,7 +90,7 @@ export class SnapshotShelf {
 
 /** A snapshot of a machine at power-on takes no more: its memory is its image. */
 export function powerOnSnapshotBytes(image: BootImage): number {
-  return 2 * imageBytes(image) + STATE_BYTES;
+  return imageBytes(image) + STATE_BYTES;
 }
 
 function imageBytes({ segments }: BootImage): number {

@@ -1,43 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { boardTree } from "../../lib/board/board_tree.ts";
-
-type Tree = { [name: string]: Uint8Array | Tree };
-
-/** A reader that knows nothing of the writer (Devicetree Specification v0.4, section 5.4). */
-function parse(blob: Uint8Array): Tree {
-  const view = new DataView(blob.buffer, blob.byteOffset, blob.byteLength);
-  const cell = (at: number) => view.getUint32(at);
-  assertEquals(cell(0), 0xd00dfeed);
-  assertEquals(cell(4), blob.length);
-  const text = (at: number) => {
-    const end = blob.indexOf(0, at);
-    return new TextDecoder().decode(blob.subarray(at, end));
-  };
-  let at = cell(8);
-  const stack: Tree[] = [{}];
-  for (;;) {
-    const token = cell(at);
-    at += 4;
-    if (token === 1) {
-      const name = text(at);
-      at = (at + name.length + 4) & ~3;
-      const node: Tree = {};
-      stack.at(-1)![name] = node;
-      stack.push(node);
-    } else if (token === 2) {
-      stack.pop();
-    } else if (token === 3) {
-      const length = cell(at);
-      const name = text(cell(12) + cell(at + 4));
-      stack.at(-1)![name] = blob.slice(at + 8, at + 8 + length);
-      at = (at + 8 + length + 3) & ~3;
-    } else {
-      assertEquals(token, 9);
-      assertEquals(at, cell(8) + cell(36));
-      return stack[0]![""] as Tree;
-    }
-  }
-}
+import { parseTree, type Tree } from "./tree_reader.ts";
 
 function find(tree: Tree, path: string): Uint8Array | undefined {
   let node: Tree | Uint8Array | undefined = tree;
@@ -55,11 +18,25 @@ const texts = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes)
 
 const configuration = { ramBytes: 2 ** 31, disks: [], bills: false };
 
+Deno.test("a device tree blob says how long it is", () => {
+  const blob = boardTree(configuration);
+  assertEquals(new DataView(blob.buffer).getUint32(4), blob.length);
+});
+
 Deno.test("the device tree describes the board with the bindings of QEMU's virt", () => {
-  const tree = parse(boardTree(configuration));
+  const tree = parseTree(boardTree(configuration));
   assertEquals(texts(find(tree, "compatible")), ["riscv-virtio", ""]);
   assertEquals(cells(find(tree, "memory@80000000/reg")), [0, 0x8000_0000, 0, 0x8000_0000]);
   assertEquals(cells(find(tree, "cpus/timebase-frequency")), [10_000_000]);
+  assertEquals(texts(find(tree, "cpus/cpu@0/riscv,isa")), [
+    "rv64imafdc_zicntr_zicsr_zifencei",
+    "",
+  ]);
+  assertEquals(texts(find(tree, "cpus/cpu@0/riscv,isa-base")), ["rv64i", ""]);
+  assertEquals(texts(find(tree, "cpus/cpu@0/riscv,isa-extensions")), [
+    ...["i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei"],
+    "",
+  ]);
   assertEquals(texts(find(tree, "cpus/cpu@0/mmu-type")), ["riscv,sv39", ""]);
   assertEquals(cells(find(tree, "soc/serial@10000000/interrupts")), [10]);
   assertEquals(cells(find(tree, "soc/serial@10000000/reg")), [0, 0x1000_0000, 0, 0x100]);
@@ -82,7 +59,7 @@ Deno.test("the device tree describes the board with the bindings of QEMU's virt"
 });
 
 Deno.test("every interrupt parent and regmap in the device tree is a phandle in it", () => {
-  const tree = parse(boardTree(configuration));
+  const tree = parseTree(boardTree(configuration));
   const phandles = new Set<number>();
   const used = new Set<number>();
   const visit = (node: Tree) => {
@@ -99,7 +76,19 @@ Deno.test("every interrupt parent and regmap in the device tree is a phandle in 
 
 Deno.test("boot arguments are in the device tree when there are any", () => {
   const bootArguments = "console=ttyS0 quiet";
-  const tree = parse(boardTree({ ...configuration, bootArguments }));
+  const tree = parseTree(boardTree({ ...configuration, bootArguments }));
   assertEquals(texts(find(tree, "chosen/bootargs")), [bootArguments, ""]);
-  assertEquals(find(parse(boardTree(configuration)), "chosen/bootargs"), undefined);
+  assertEquals(find(parseTree(boardTree(configuration)), "chosen/bootargs"), undefined);
+});
+
+Deno.test("the initrd's place is in the device tree when there is one, and no seed ever", () => {
+  const tree = parseTree(boardTree(configuration, { start: 0x8820_0000, end: 0x8820_0003 }));
+  assertEquals(cells(find(tree, "chosen/linux,initrd-start")), [0, 0x8820_0000]);
+  assertEquals(cells(find(tree, "chosen/linux,initrd-end")), [0, 0x8820_0003]);
+  const without = parseTree(boardTree(configuration));
+  assertEquals(find(without, "chosen/linux,initrd-start"), undefined);
+  assertEquals([find(tree, "chosen/rng-seed"), find(tree, "chosen/kaslr-seed")], [
+    undefined,
+    undefined,
+  ]);
 });

@@ -16,6 +16,11 @@ const t1 = 6;
 const t2 = 7;
 const t3 = 28;
 const t4 = 29;
+const a0 = 10;
+const a6 = 16;
+const a7 = 17;
+
+const ecall = 0x73;
 
 const auipc = (rd: number, imm: number) => (imm | rd << 7 | 0x17) >>> 0;
 const addi = (rd: number, rs1: number, imm: number) =>
@@ -82,6 +87,20 @@ export class GuestScript {
       store(8, t2, t3),
       addi(t3, t3, 8),
     );
+    return this;
+  }
+
+  /** Calls the SBI; a0 and a1 become the next two of the results. */
+  call(extension: number, number: number, ...values: readonly (number | bigint)[]): this {
+    const registers = [...values.map((value, index) => [a0 + index, value] as const)];
+    for (const [register, value] of [...registers, [a6, number], [a7, extension]] as const) {
+      this.#entry(0, BigInt(value));
+      this.#code.push(addi(register, t2, 0));
+    }
+    this.#code.push(ecall);
+    for (const register of [a0, a0 + 1]) {
+      this.#code.push(store(8, register, t3), addi(t3, t3, 8));
+    }
     return this;
   }
 
