@@ -8,6 +8,8 @@ import {
   brTable,
   type Code,
   either,
+  f32,
+  f64,
   i32,
   i64,
   Label,
@@ -38,6 +40,28 @@ Deno.test("a generated function computes what its formula says", () => {
   fc.assert(fc.property(word, word, (a, b) => {
     const shifted = BigInt.asUintN(64, a) >> (BigInt.asUintN(64, b) & 63n);
     assertEquals(f(a, b), BigInt.asIntN(64, (a * (b - 3n)) ^ shifted));
+  }));
+});
+
+Deno.test("a formula of floating-point values rounds each as its format does", () => {
+  const bits = new DataView(new ArrayBuffer(8));
+  const asBits = (value: number) => (bits.setFloat64(0, value), bits.getBigInt64(0));
+  const asValue = (word: bigint) => (bits.setBigInt64(0, word), bits.getFloat64(0));
+  const f = compile((a, b, builder) => {
+    const sum = builder.local("f64");
+    const single = (value: Code) => f32.demote(value);
+    return [
+      sum.set(f64.add(f64.reinterpret(a), f64.sqrt(f64.reinterpret(b)))),
+      i64.reinterpret(
+        f64.sub(sum.get, f64.promote(f32.mul(single(f64.reinterpret(a)), single(sum.get)))),
+      ),
+    ];
+  });
+  const values = fc.double({ min: 0, max: 1e15, noNaN: true });
+  fc.assert(fc.property(values, values, (a, b) => {
+    const sum = a + Math.sqrt(b);
+    const product = Math.fround(Math.fround(a) * Math.fround(sum));
+    assertEquals(asValue(f(asBits(a), asBits(b))), sum - product);
   }));
 });
 
