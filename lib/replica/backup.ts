@@ -175,7 +175,10 @@ export class Backup {
     this.#noteLook();
     const { end } = this.#follower;
     const { failure } = this.#intake;
-    if (end && end.reason !== "hand-over") return await this.#leave({ kind: "ended", end });
+    if (end && end.reason !== "hand-over") {
+      this.#applyOutstanding();
+      return await this.#leave({ kind: "ended", end });
+    }
     if (this.#operatorSaysLeave) {
       return await this.#leave({ kind: "stalled", reason: "The operator has called it off" });
     }
@@ -384,9 +387,16 @@ export class Backup {
     this.#options.note("The disk is this backup's own copy of the primary's");
   }
 
+  /** A primary that ends its log has performed what was under way, and nobody tells how it went. */
+  #applyOutstanding(): void {
+    for (const operation of this.#follower.replica?.outstanding() ?? []) {
+      this.#replicaDisks?.apply(operation);
+    }
+  }
+
   async #leave(outcome: BackupOutcome): Promise<BackupOutcome> {
-    this.#claim?.release();
     await this.#close();
+    this.#claim?.release();
     return outcome;
   }
 

@@ -78,6 +78,26 @@ Deno.test("a replica disk behind exec: ends equal to the primary's, with acknowl
   assertFinishedSoundly(site);
 });
 
+Deno.test("a replica disk is equal to the primary's also when both are stopped in the middle of disk I/O", async () => {
+  for (let round = 0; round < 3; round++) {
+    await using site = await Site.open();
+    Deno.copyFileSync(site.path("d.img"), site.path("copy.img"));
+    const far = "--disk copy.img --bills bills2 --console console2 --disk-latency 30";
+    const primary = site.run(
+      "primary",
+      `primary teller ${DEVICES} --disk-latency 30 --append 'burst transfers=9000' ` +
+        `--to "exec:as backup lockstep backup - ${far}"`,
+    );
+    const backup = site.part("backup");
+    await primary.tells(/has joined: protected/);
+    await site.receipt(site.receipts() + 20);
+    await primary.signal("SIGTERM");
+    assertEquals([await primary.ends(), await backup.ends()], [0, 0], site.story());
+    const [disk, copy] = ["d.img", "copy.img"].map((name) => Deno.readFileSync(site.path(name)));
+    assert(disk!.every((byte, index) => byte === copy![index]), site.story());
+  }
+});
+
 Deno.test("a replica that its operator promotes goes on with its own disk", async () => {
   await using site = await Site.open();
   Deno.copyFileSync(site.path("d.img"), site.path("copy.img"));
