@@ -165,6 +165,8 @@ export class Attachment {
       }
       // Not within `try`: what this throws is a broken invariant and not a broken stream.
       this.events.progressed(this);
+      // A stream that takes everything at once must not keep the guest from its turn meanwhile.
+      if (this.#snapshots > 0) await hostLoop.turn(false);
     }
   }
 

@@ -6,8 +6,10 @@
  * and medians are reported, because a shared machine is noisy.
  *
  *     deno task bench [ROUNDS]
+ *     deno task bench join     # instead: how long a guest stands still when a backup joins
  */
 import { TextLineStream } from "@std/streams";
+import { benchJoin } from "./join.ts";
 
 interface Contestant {
   readonly name: string;
@@ -139,7 +141,11 @@ function report(speeds: Map<string, Map<string, number>>): boolean {
   return reached;
 }
 
-const rounds = Number(Deno.args[0] ?? DEFAULT_ROUNDS);
-const peer = await hasPeer();
-if (!peer) console.log(`${QEMU} is not installed: no ratios`);
-if (!report(await measure(rounds, peer))) Deno.exitCode = 1;
+async function benchSpeed(rounds: number): Promise<void> {
+  const peer = await hasPeer();
+  if (!peer) console.log(`${QEMU} is not installed: no ratios`);
+  if (!report(await measure(rounds, peer))) Deno.exitCode = 1;
+}
+
+if (Deno.args[0] === "join") await benchJoin();
+else await benchSpeed(Number(Deno.args[0] ?? DEFAULT_ROUNDS));
