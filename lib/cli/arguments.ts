@@ -53,7 +53,7 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
   };
 }
 
-/** `parseArgs` takes no lone dash for the value of a long option; `--to=-` it takes. */
+/** `parseArgs` takes no lone dash, and nothing, for the value of a long option; `--to=-` it takes. */
 function joined(
   words: readonly string[],
   withValue: readonly Option<unknown>[],
@@ -62,9 +62,9 @@ function joined(
   const result: string[] = [];
   for (const [index, word] of words.entries()) {
     const before = words[index - 1]?.slice(2);
-    const takesDash = word === "-" && words[index - 1]?.startsWith("--") === true &&
+    const takesIt = (word === "-" || word === "") && words[index - 1]?.startsWith("--") === true &&
       (end < 0 || index < end) && withValue.some(({ name }) => name === before);
-    if (takesDash) result[result.length - 1] += "=-";
+    if (takesIt) result[result.length - 1] += `=${word}`;
     else result.push(word);
   }
   return result;

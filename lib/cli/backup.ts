@@ -6,7 +6,7 @@ import { Backup, type BackupOutcome, type Takeover } from "../replica/backup.ts"
 import { LogCopy } from "../replica/log_copy.ts";
 import type { LiveMachine } from "../replica/live.ts";
 import { promote } from "../replica/promoted.ts";
-import { parseStreamArgument } from "../replica/stream_argument.ts";
+import { filesOf, parseStreamArgument } from "../replica/stream_argument.ts";
 import type { ByteStream } from "../replica/transport.ts";
 import { openFileWriter } from "../replica/transport_file.ts";
 import { openLogReader } from "../replica/transport_open.ts";
@@ -37,6 +37,7 @@ import { networkOption } from "./network_option.ts";
 import { hostOptions } from "./power_on.ts";
 import type { Reporter } from "./reporter.ts";
 import { reporterFor } from "./report_form.ts";
+import { refuseSharedFiles } from "./separate_files.ts";
 import { onSignals } from "./signals.ts";
 import { StatusMeter } from "./status_meter.ts";
 
@@ -65,6 +66,11 @@ const INTERRUPT_MILLISECONDS = 1000;
 
 async function backup(given: Arguments): Promise<number> {
   const argument = parseStreamArgument(given.operand("STREAM"));
+  const logs = [
+    ...filesOf([argument]),
+    ...[given.value(outputOption)].filter((path) => path !== undefined),
+  ];
+  refuseSharedFiles(given, logs.map((path) => ({ role: "the log", path })));
   // A pipe's other end is usually at the same terminal.
   const reporter = reporterFor(given, argument.kind === "standard");
   const stream = await openLogReader(argument);

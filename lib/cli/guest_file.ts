@@ -28,6 +28,8 @@ function unreadable(guest: string, error: unknown): HostFileError {
     ? `there is no such file, and no built guest of that name (there are ${
       builtGuests().join(", ")
     })`
+    : errorCode(error) === "EISDIR"
+    ? "it is a directory: name a file"
     : errorText(error);
   return new HostFileError(guest, `Cannot read guest ${guest}: ${reason}`, { cause: error });
 }

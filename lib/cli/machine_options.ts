@@ -1,4 +1,5 @@
 /** Options that several commands share. */
+import { maximumBootArgumentsLength } from "../board/configuration.ts";
 import {
   choiceOption,
   flag,
@@ -8,6 +9,7 @@ import {
   sizeOption,
   stepsOption,
   textOption,
+  UsageError,
 } from "./command.ts";
 import { diskOption } from "./disk_argument.ts";
 import { networkOption } from "./network_option.ts";
@@ -64,11 +66,16 @@ export const consoleOption: Option<string> = textOption(
 );
 
 /** Boot arguments. */
-export const appendOption: Option<string> = textOption(
-  "append",
-  "TEXT",
-  "Boot arguments, for the device tree",
-);
+export const appendOption: Option<string> = {
+  ...textOption("append", "TEXT", "Boot arguments, for the device tree"),
+  parse(text) {
+    if (/^[ -~]*$/.test(text) && text.length <= maximumBootArgumentsLength) return text;
+    const found = /^[ -~]*$/.test(text) ? `not ${text.length}` : "not others";
+    throw new UsageError(
+      `--append takes at most ${maximumBootArgumentsLength} printable ASCII characters, ${found}`,
+    );
+  },
+};
 
 /** What boots. */
 export const guestOperand: Operand = {

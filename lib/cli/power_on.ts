@@ -26,6 +26,7 @@ import {
 } from "./machine_options.ts";
 import { addressOfRun, networkOption } from "./network_option.ts";
 import type { Reporter } from "./reporter.ts";
+import { refuseSharedFiles } from "./separate_files.ts";
 
 /** A machine that stands at power-on, with everything it holds. */
 export interface PoweredOn {
@@ -49,6 +50,8 @@ export interface PowerOnWishes {
   readonly channel: ConsoleChannel;
   /** Whether backups with a disk of their own may join: its contents are digested now. */
   readonly digestDisks?: boolean;
+  /** Files that the log goes to. */
+  readonly logs?: readonly string[];
   /** A key snapshot goes into the logs at least every so many steps. */
   readonly snapshotEverySteps?: number | undefined;
 }
@@ -63,6 +66,7 @@ export async function powerOn(
   reporter: Reporter,
   wishes: PowerOnWishes,
 ): Promise<PoweredOn> {
+  refuseSharedFiles(given, (wishes.logs ?? []).map((path) => ({ role: "the log", path })));
   const files = await readBootFiles(given);
   const disks = provideDisks(given);
   const run = randomId();

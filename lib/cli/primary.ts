@@ -1,6 +1,6 @@
 /** `lockstep primary`: a machine whose backups go on with it when it dies. */
 import { openLogWriter } from "../replica/transport_open.ts";
-import { parseStreamArgument, type StreamArgument } from "../replica/stream_argument.ts";
+import { filesOf, parseStreamArgument, type StreamArgument } from "../replica/stream_argument.ts";
 import { type Arguments, type Command, textOption, UsageError } from "./command.ts";
 import { Doorway, listenOption } from "./doorway.ts";
 import { seeThrough } from "./live_session.ts";
@@ -29,6 +29,7 @@ async function primary(given: Arguments): Promise<number> {
   const machine = await powerOn(given, reporter, {
     channel: standard.length > 0 ? "stderr" : "stdout",
     digestDisks: true,
+    logs: filesOf(streams),
     snapshotEverySteps: given.value(snapshotEveryOption),
   });
   const { live, home } = machine;

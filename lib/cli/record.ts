@@ -4,7 +4,7 @@ import { LogFiles } from "../replica/log_files.ts";
 import { leastLimitBytes, megabytes } from "../replica/log_series.ts";
 import { powerOnSnapshotBytes } from "../replica/snapshot_shelf.ts";
 import { openLogWriter } from "../replica/transport_open.ts";
-import { parseStreamArgument } from "../replica/stream_argument.ts";
+import { filesOf, parseStreamArgument } from "../replica/stream_argument.ts";
 import { type Arguments, type Command, sizeOption, textOption, UsageError } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { CommandError } from "./failure.ts";
@@ -37,6 +37,7 @@ async function record(given: Arguments): Promise<number> {
   const reporter = reporterFor(given);
   const machine = await powerOn(given, reporter, {
     channel: argument.kind === "standard" ? "stderr" : "stdout",
+    logs: filesOf([argument]),
     snapshotEverySteps: given.value(snapshotEveryOption),
   });
   const session = { ...machine, term: 1, alone: true, typedAt: "standard-input" as const };

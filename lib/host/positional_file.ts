@@ -70,7 +70,7 @@ export function openPositionalFile(path: string, mode: OpenMode): PositionalFile
   try {
     descriptor = fs.openSync(path, flags, 0o600);
   } catch (error) {
-    const reason = OPEN_FAILURES.get(errorCode(error) ?? "") ?? errorText(error);
+    const reason = reasonOf(error, mode);
     throw new HostFileError(path, `Cannot open ${path}: ${reason}`, { cause: error });
   }
   if (!fs.fstatSync(descriptor).isFile()) {
@@ -78,6 +78,16 @@ export function openPositionalFile(path: string, mode: OpenMode): PositionalFile
     throw new HostFileError(path, `Cannot use ${path}: it is not a regular file`);
   }
   return new DescriptorFile(descriptor);
+}
+
+function reasonOf(error: unknown, { create = "never" }: OpenMode): string {
+  const code = errorCode(error);
+  if (code === "ENOENT" && create !== "never") return "its folder does not exist: check the path";
+  // Deno keeps devices and the like from all but those who may do everything.
+  if (error instanceof Deno.errors.NotCapable) {
+    return "this process may not use it: name a plain file";
+  }
+  return OPEN_FAILURES.get(code ?? "") ?? errorText(error);
 }
 
 /** Device and inode of what `path` names now, links followed; undefined when it names nothing. */

@@ -82,3 +82,8 @@ function socketPath(argument: string, path: string): string {
   }
   return path;
 }
+
+/** The paths of those that are log files. */
+export function filesOf(streams: readonly StreamArgument[]): readonly string[] {
+  return streams.flatMap((stream) => stream.kind === "file" ? [stream.path] : []);
+}

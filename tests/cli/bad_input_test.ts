@@ -1,0 +1,102 @@
+/** Command lines that make no sense: one clear line each, nothing made, a documented exit code. */
+import { assertEquals } from "@std/assert";
+import { withFolder } from "../host/temporary_folder.ts";
+import { lockstep } from "./lockstep_process.ts";
+
+const USAGE = 64;
+const REFUSED = 65;
+
+/** What is wrong, the words, the exit code, and the line, after "lockstep: ". */
+const CASES: Readonly<Record<string, readonly [string[], number, string | RegExp]>> = {
+  "a console that is a folder": [
+    ["run", "hello", "--console", "."],
+    REFUSED,
+    "Cannot open .: it is a directory: name a file",
+  ],
+  "a console in a folder that is not there": [
+    ["run", "hello", "--console", "absent/console"],
+    REFUSED,
+    "Cannot open absent/console: its folder does not exist: check the path",
+  ],
+  "a console that is a device": [
+    ["run", "hello", "--console", "/dev/full"],
+    REFUSED,
+    "Cannot open /dev/full: this process may not use it: name a plain file",
+  ],
+  "a console without a name": [
+    ["run", "hello", "--console", ""],
+    USAGE,
+    "--console needs a value: FILE; see lockstep run --help",
+  ],
+  "no memory": [
+    ["run", "hello", "--ram", "0"],
+    USAGE,
+    /^--ram must be a whole number from 2 to 2048, not "0"/,
+  ],
+  "more memory than there may be": [
+    ["run", "hello", "--ram", "4096"],
+    USAGE,
+    /^--ram must be a whole number from 2 to 2048, not "4096"/,
+  ],
+  "memory that is no number": [
+    ["run", "hello", "--ram", "much"],
+    USAGE,
+    /^--ram must be a whole number from 2 to 2048, not "much"/,
+  ],
+  "boot arguments that are too long": [
+    ["run", "hello", "--append", "x".repeat(2049)],
+    USAGE,
+    /^--append takes at most 2048 printable ASCII characters, not 2049; /,
+  ],
+  "boot arguments of more than one line": [
+    ["run", "hello", "--append", "a\nb"],
+    USAGE,
+    /^--append takes at most 2048 printable ASCII characters, not others; /,
+  ],
+  "a console that is the disk": [
+    ["run", "hello", "--disk", "d.img", "--create-disk", "1M", "--console", "./d.img"],
+    REFUSED,
+    "Cannot use ./d.img as the console: it is a disk already",
+  ],
+  "a bill file that is the console": [
+    ["run", "hello", "--bills", "out", "--console", "out"],
+    REFUSED,
+    "Cannot use out as the console: it is the bill file already",
+  ],
+  "a log that is the console": [
+    ["record", "hello", "-o", "out", "--console", "out"],
+    REFUSED,
+    "Cannot use out as the log: it is the console already",
+  ],
+  "a primary's log that is the disk": [
+    ["primary", "hello", "--disk", "d.img", "--create-disk", "1M", "--to", "d.img"],
+    REFUSED,
+    "Cannot use d.img as the log: it is a disk already",
+  ],
+  "a backup's log that is its console": [
+    ["backup", "in.log", "--console", "in.log"],
+    REFUSED,
+    "Cannot use in.log as the log: it is the console already",
+  ],
+  "a guest that is a folder": [
+    ["run", "."],
+    REFUSED,
+    "Cannot read guest .: it is a directory: name a file",
+  ],
+  "snapshots too often": [
+    ["record", "hello", "-o", "log", "--snapshot-every", "10"],
+    USAGE,
+    /^--snapshot-every must be at least 1000 steps, such as 500k, 100M or 2G, not "10"; /,
+  ],
+};
+
+for (const [what, [words, code, line]] of Object.entries(CASES)) {
+  Deno.test(`refused in one line, and nothing is made: ${what}`, () =>
+    withFolder(async (folder) => {
+      const ended = await lockstep(words, { folder });
+      const told = /^lockstep: (.*)\n$/.exec(ended.stderr)?.[1] ?? ended.stderr;
+      const fits = typeof line === "string" ? told === line : line.test(told);
+      assertEquals([ended.code, fits ? line : told, ended.stdout], [code, line, ""]);
+      assertEquals([...Deno.readDirSync(folder)], []);
+    }));
+}
