@@ -3,15 +3,11 @@
  * writes, flushes and unmaps become operations, everything else is answered at once (design section 5).
  */
 import type { NumberedDisk } from "./configuration.ts";
-import type { OperationRequest, SectorRange } from "./operation.ts";
-import {
-  maximumTransferSectors,
-  maximumUnmapDescriptors,
-  maximumUnmapSectors,
-  standardInquiry,
-  vitalProductData,
-} from "./scsi_inquiry.ts";
+import type { OperationRequest } from "./operation.ts";
+import { maximumTransferSectors, standardInquiry, vitalProductData } from "./scsi_inquiry.ts";
 import { modeSense } from "./scsi_mode.ts";
+import { reportSupportedOperationCodes } from "./scsi_operation_codes.ts";
+import { unmap, writeSame, writeSameBytes } from "./scsi_provisioning.ts";
 import { descriptorSense, fixedSense, type Sense, senses } from "./scsi_sense.ts";
 
 /** Size of a sector in bytes. */
@@ -266,7 +262,7 @@ const serviceActionIn16: ScsiCommand = {
     const view = new DataView(data.buffer);
     view.setBigUint64(0, BigInt(unit.disk.sectors - 1));
     view.setUint32(8, sectorBytes);
-    view.setUint8(14, 0x80); // Thin provisioning; unmapped sectors are not promised to read zero.
+    view.setUint8(14, 0xc0); // Thin provisioning; unmapped sectors read as zeros.
     return { kind: "good", data };
   },
 };
@@ -289,40 +285,39 @@ export function reportLunsOf(cdb: DataView): Outcome {
   return { kind: "good", data };
 }
 
-/** UNMAP (SBC-3, section 5.30). */
-const unmap: ScsiCommand = {
+const unmapCommand: ScsiCommand = {
   name: "UNMAP",
   transfer: (cdb) => fromDriver(cdb.getUint16(7)),
-  execute(unit, cdb, data) {
-    if ((cdb.getUint8(1) & 1) !== 0) return check(senses.invalidField); // ANCHOR
-    if (cdb.getUint16(7) === 0) return good;
-    const ranges = unmapRanges(unit, data());
-    if (!Array.isArray(ranges)) return check(ranges);
-    if (unit.disk.readOnly === true) return check(senses.writeProtected);
-    if (ranges.length === 0) return good;
-    const request = { kind: "disk-unmap", disk: unit.disk.number, ranges } as const;
-    return { kind: "operation", request, forceUnitAccess: false };
-  },
+  execute: unmap,
 };
 
-function unmapRanges(unit: LogicalUnit, data: Uint8Array): SectorRange[] | Sense {
-  if (data.length < 8) return senses.parameterLength;
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const bytes = view.getUint16(2);
-  if (bytes % 16 !== 0 || 8 + bytes > data.length) return senses.parameterLength;
-  if (bytes / 16 > maximumUnmapDescriptors) return senses.invalidParameter;
-  const ranges: SectorRange[] = [];
-  let total = 0;
-  for (let offset = 8; offset < 8 + bytes; offset += 16) {
-    const sector = wide(view, offset);
-    const sectors = view.getUint32(offset + 8);
-    if (outOfRange(unit, sector, sectors)) return senses.outOfRange;
-    total += sectors;
-    if (total > maximumUnmapSectors) return senses.invalidParameter;
-    if (sectors > 0) ranges.push({ sector, sectors });
-  }
-  return ranges;
+function writeSameCommand(name: string, format: BlockFormat): ScsiCommand {
+  return {
+    name,
+    transfer: (cdb) => fromDriver(writeSameBytes(cdb)),
+    execute(unit, cdb, data) {
+      const range = { sector: format.address(cdb), sectors: format.sectors(cdb) };
+      return writeSame(unit, cdb, range, data);
+    },
+  };
 }
+
+/** PREVENT ALLOW MEDIUM REMOVAL: the medium cannot be removed either way. */
+const preventAllowMediumRemoval: ScsiCommand = {
+  name: "PREVENT ALLOW MEDIUM REMOVAL",
+  transfer: nothing,
+  execute: () => good,
+};
+
+/** MAINTENANCE IN; of its actions, REPORT SUPPORTED OPERATION CODES. */
+const maintenanceIn: ScsiCommand = {
+  name: "REPORT SUPPORTED OPERATION CODES",
+  transfer: (cdb) => toDriver(cdb.getUint32(6)),
+  execute: (_unit, cdb) =>
+    (cdb.getUint8(1) & 0x1f) === 0x0c
+      ? reportSupportedOperationCodes(cdb)
+      : check(senses.invalidField),
+};
 
 /** The commands by operation code. */
 export const scsiCommands: ReadonlyMap<number, ScsiCommand> = new Map([
@@ -333,19 +328,23 @@ export const scsiCommands: ReadonlyMap<number, ScsiCommand> = new Map([
   [0x12, inquiry],
   [0x1a, modeSenseCommand("MODE SENSE (6)", (cdb) => toDriver(cdb.getUint8(4)))],
   [0x1b, startStopUnit],
+  [0x1e, preventAllowMediumRemoval],
   [0x25, readCapacity10],
   [0x28, read("READ (10)", tenBytes)],
   [0x2a, write("WRITE (10)", tenBytes)],
   [0x2f, verify("VERIFY (10)", tenBytes)],
   [0x35, synchronizeCache("SYNCHRONIZE CACHE (10)", tenBytes)],
-  [0x42, unmap],
+  [0x41, writeSameCommand("WRITE SAME (10)", tenBytes)],
+  [0x42, unmapCommand],
   [0x5a, modeSenseCommand("MODE SENSE (10)", (cdb) => toDriver(cdb.getUint16(7)))],
   [0x88, read("READ (16)", sixteenBytes)],
   [0x8a, write("WRITE (16)", sixteenBytes)],
   [0x8f, verify("VERIFY (16)", sixteenBytes)],
   [0x91, synchronizeCache("SYNCHRONIZE CACHE (16)", sixteenBytes)],
+  [0x93, writeSameCommand("WRITE SAME (16)", sixteenBytes)],
   [0x9e, serviceActionIn16],
   [0xa0, reportLuns],
+  [0xa3, maintenanceIn],
   [0xa8, read("READ (12)", twelveBytes)],
   [0xaa, write("WRITE (12)", twelveBytes)],
 ]);

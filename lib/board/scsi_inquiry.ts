@@ -8,6 +8,9 @@ export const maximumTransferSectors = 2048;
 /** Most sectors that one UNMAP may name: 2 GiB. */
 export const maximumUnmapSectors = 2 ** 22;
 
+/** Most sectors of one WRITE SAME: 1 MiB. */
+export const maximumWriteSameSectors: number = maximumTransferSectors;
+
 /** Most descriptors of one UNMAP. */
 export const maximumUnmapDescriptors = 255;
 
@@ -43,10 +46,12 @@ function blockLimits(): Uint8Array {
   const page = new Uint8Array(60);
   const view = new DataView(page.buffer);
   // Offsets of SBC-3, table 171, less the page's header of 4.
+  view.setUint8(0, 1); // WSNZ: WRITE SAME of no sectors does not mean all of them.
   view.setUint32(4, maximumTransferSectors);
   view.setUint32(16, maximumUnmapSectors);
   view.setUint32(20, maximumUnmapDescriptors);
   view.setUint32(24, 8); // Optimal unmap granularity: a page of the host.
+  view.setBigUint64(32, BigInt(maximumWriteSameSectors));
   return page;
 }
 
@@ -57,8 +62,8 @@ function blockDeviceCharacteristics(): Uint8Array {
 }
 
 function provisioning(): Uint8Array {
-  // UNMAP is supported; thin provisioned.
-  return Uint8Array.of(0, 0x80, 2, 0);
+  // LBPU, LBPWS, LBPWS10, LBPRZ: UNMAP and both WRITE SAME unmap, what is unmapped reads as zeros. Thin.
+  return Uint8Array.of(0, 0xe4, 2, 0);
 }
 
 const pages: ReadonlyMap<number, (disk: DiskConfiguration) => Uint8Array> = new Map([

@@ -47,8 +47,11 @@ const version = 2;
 const status = { driverOk: 4, featuresOk: 8, needsReset: 0x40 } as const;
 const interrupt = { usedBuffer: 1, configuration: 2 } as const;
 
-/** VIRTIO_F_RING_INDIRECT_DESC (28), and VIRTIO_F_VERSION_1 (32) in the high word. */
-const transportFeatures = { low: 0x1000_0000, high: 1 } as const;
+/** VIRTIO_F_EVENT_IDX. */
+const eventIndices = 1 << 29;
+
+/** With it VIRTIO_F_INDIRECT_DESC (28), and VIRTIO_F_VERSION_1 (32) in the high word. */
+const transportFeatures = { low: 1 << 28 | eventIndices, high: 1 } as const;
 
 const configurationOffset = 0x100;
 
@@ -100,6 +103,8 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
   readonly #fields: Fields<typeof fields>;
   readonly #queues: readonly Virtqueue[];
   #device: VirtioDevice | undefined;
+  /** Buffers taken in the action that goes on; nothing between two of them. */
+  #taken = 0;
 
   /** Places the fields of an empty slot. */
   constructor(slot: number, allocator: FieldAllocator, host: VirtioMmioHost) {
@@ -193,7 +198,12 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
 
   take(queue: number): Chain | undefined {
     if (!this.#runs(queue)) return undefined;
-    return this.#queues[queue]!.take(this.#device!.inFlight(queue));
+    const chain = this.#queues[queue]!.take(this.#device!.inFlight(queue));
+    if (chain !== undefined && this.#taken++ === maximumQueueSize) {
+      // The driver does not run meanwhile: what the device itself has written makes more available.
+      throw new VirtqueueError("The ring never empties");
+    }
+    return chain;
   }
 
   available(queue: number): number | undefined {
@@ -293,6 +303,9 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
       get used() {
         return values.usedLow.get(queue) + values.usedHigh.get(queue) * 2 ** 32;
       },
+      get eventIndices() {
+        return (values.driverFeaturesLow & eventIndices) !== 0;
+      },
       get nextAvailable() {
         return values.nextAvailable.get(queue);
       },
@@ -373,6 +386,7 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
   /** A driver that breaks the rules breaks its device, and nothing else. */
   #guarded(action: (device: VirtioDevice) => void): void {
     if (this.#device === undefined) return;
+    this.#taken = 0;
     try {
       action(this.#device);
     } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * Split virtqueues (virtio 1.2, section 2.7) with indirect descriptors. A queue is guest memory: every
- * address, length and index in it is checked, and no walk is longer than the queue. Nothing is copied
- * here: devices bound what they copy.
+ * Split virtqueues (virtio 1.2, section 2.7) with indirect descriptors and event indices. A queue is
+ * guest memory: every address, length and index in it is checked, and no walk is longer than the queue.
+ * Nothing is copied here: devices bound what they copy.
  */
 import { GuestMemory } from "../cpu/memory.ts";
 import type { MemoryPiece } from "./machine_state.ts";
@@ -25,6 +25,8 @@ export interface QueueRegisters {
   readonly available: number;
   /** Guest-physical address of the used ring. */
   readonly used: number;
+  /** Whether event indices were negotiated (VIRTIO_F_EVENT_IDX): each side says when it wants to be told. */
+  readonly eventIndices: boolean;
   /** Index into the available ring of the next buffer to take, 16 bits. */
   nextAvailable: number;
   /** Index into the used ring of the next buffer to return, 16 bits. */
@@ -77,7 +79,10 @@ export class Virtqueue {
     const { size, available, nextAvailable } = registers;
     const driverIndex = this.#half(available + 2);
     const waiting = (driverIndex - nextAvailable) & 0xffff;
-    if (waiting === 0) return undefined;
+    if (waiting === 0) {
+      this.#wantNotification();
+      return undefined;
+    }
     if (waiting > size) {
       throw new VirtqueueError(`The driver claims ${waiting} buffers in a queue of ${size}`);
     }
@@ -108,10 +113,18 @@ export class Virtqueue {
     view.setUint32(4, written, true);
     this.#memory.write(element, entry);
     registers.nextUsed = (nextUsed + 1) & 0xffff;
-    const index = new Uint8Array(2);
-    new DataView(index.buffer).setUint16(0, registers.nextUsed, true);
-    this.#memory.write(used + 2, index);
+    this.#setHalf(used + 2, registers.nextUsed);
+    // Section 2.7.7: with event indices the driver names the used element that it waits for.
+    if (registers.eventIndices) return this.#half(available + 4 + 2 * size) === nextUsed;
     return (this.#half(available) & noInterrupt) === 0;
+  }
+
+  /** With event indices (section 2.7.10): the next buffer made available shall be told. */
+  #wantNotification(): void {
+    const { size, used, nextAvailable, eventIndices } = this.#registers;
+    if (!eventIndices) return;
+    const event = used + 4 + 8 * size;
+    if (this.#half(event) !== nextAvailable) this.#setHalf(event, nextAvailable);
   }
 
   #walk(head: number): Chain {
@@ -171,6 +184,12 @@ export class Virtqueue {
   #half(address: number): number {
     this.#check(address, 2);
     return this.#view.getUint16(address - GuestMemory.ramBase, true);
+  }
+
+  #setHalf(address: number, value: number): void {
+    const bytes = new Uint8Array(2);
+    new DataView(bytes.buffer).setUint16(0, value, true);
+    this.#memory.write(address, bytes);
   }
 
   #word(address: number): number {

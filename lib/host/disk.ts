@@ -208,13 +208,27 @@ export class DiskFile implements DiskBack {
     }
   }
 
-  /** Unmapped sectors read as zeros. Deno offers no hole punching, so zeros are written. */
+  /**
+   * Unmapped sectors read as zeros. Deno offers no hole punching, so zeros are written where there are
+   * none: holes of a sparse image stay holes.
+   */
   async #writeZeros(range: SectorRange): Promise<void> {
     const end = (range.sector + range.sectors) * SECTOR_BYTES;
     const zeros = new Uint8Array(Math.min(PIECE_BYTES, range.sectors * SECTOR_BYTES));
     for (let position = range.sector * SECTOR_BYTES; position < end; position += zeros.length) {
-      await writeFully(this.#file, zeros.subarray(0, end - position), position);
+      const part = zeros.subarray(0, end - position);
+      if (!await this.#readsAsZeros(part.length, position)) {
+        await writeFully(this.#file, part, position);
+      }
     }
+  }
+
+  /** Sectors that cannot be read are not known to be zeros: writing them may help. */
+  async #readsAsZeros(bytes: number, position: number): Promise<boolean> {
+    const words = new BigUint64Array(bytes / 8);
+    const count = await readFully(this.#file, new Uint8Array(words.buffer), position)
+      .catch(() => 0);
+    return count === bytes && words.every((word) => word === 0n);
   }
 
   /** Joins the next `fdatasync`, which starts when the one under way has ended. */

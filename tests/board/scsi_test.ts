@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { reportedCodes } from "../../lib/board/scsi_operation_codes.ts";
+import { scsiCommands } from "../../lib/board/scsi_command.ts";
 import { big, disks, read10, ScsiDriver, write10 } from "./scsi_driver.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -70,8 +72,9 @@ Deno.test("vital product data: pages, serial number, name, limits, rotation, pro
   const limits = new DataView(page(0xb0).buffer);
   assertEquals([limits.getUint16(2), limits.getUint32(8)], [60, 2048]);
   assertEquals([limits.getUint32(20), limits.getUint32(24)], [2 ** 22, 255]);
+  assertEquals([limits.getUint8(4), limits.getBigUint64(36)], [1, 2048n]);
   assertEquals([...page(0xb1).subarray(3, 6)], [60, 0, 1]);
-  assertEquals([...page(0xb2).subarray(3, 8)], [4, 0, 0x80, 2, 0]);
+  assertEquals([...page(0xb2).subarray(3, 8)], [4, 0, 0xe4, 2, 0]);
 });
 
 Deno.test("an unknown page or a page without the EVPD bit is an invalid field", () => {
@@ -514,4 +517,65 @@ Deno.test("event buffers stay where they are", () => {
   scsi.notify(1);
   assertEquals(scsi.used(1), []);
   assertEquals(scsi.needsReset(), false);
+});
+
+Deno.test("WRITE SAME of zeros unmaps, of anything else writes it again and again", () => {
+  const scsi = driver();
+  const same10 = (sector: number, sectors: number, dataOut: Uint8Array, flags = 0) =>
+    scsi.send([0x41, flags, ...big(sector, 4), 0, ...big(sectors, 2), 0], { dataOut });
+  const same16 = (sector: number, sectors: number, flags: number, dataOut?: Uint8Array) =>
+    scsi.send(
+      [0x93, flags, ...big(sector, 8), ...big(sectors, 4), 0, 0],
+      dataOut === undefined ? {} : { dataOut },
+    );
+  const zeros = new Uint8Array(512);
+  const pattern = new Uint8Array(512).fill(3);
+  same10(8, 16, zeros);
+  same10(0, 2, pattern, 0x08);
+  same16(8190, 2, 0x08, zeros);
+  same16(1, 2048, 0x01);
+  assertEquals(requests(scsi), [
+    { kind: "disk-unmap", disk: 0, ranges: [{ sector: 8, sectors: 16 }] },
+    { kind: "disk-write", disk: 0, sector: 0, data: new Uint8Array(1024).fill(3) },
+    { kind: "disk-unmap", disk: 0, ranges: [{ sector: 8190, sectors: 2 }] },
+    { kind: "disk-unmap", disk: 0, ranges: [{ sector: 1, sectors: 2048 }] },
+  ]);
+  for (const flags of [0x10, 0x04, 0x02, 0x20]) {
+    assertEquals(scsi.answer(same10(0, 1, zeros, flags)).sense, invalidField);
+  }
+  assertEquals(scsi.answer(same10(0, 0, zeros)).sense, invalidField);
+  assertEquals(scsi.answer(same16(0, 2049, 0, zeros)).sense, invalidField);
+  assertEquals(scsi.answer(same16(8191, 2, 0, zeros)).sense, outOfRange);
+  const readOnly = scsi.send([0x41, 0, 0, 0, 0, 0, 0, 0, 1, 0], { target: 1, dataOut: zeros });
+  assertEquals(scsi.answer(readOnly).sense, [7, 0x27, 0]);
+});
+
+Deno.test("every command is reported, one by one and all together", () => {
+  const scsi = driver();
+  const report = (options: number, code: number, action = 0, inBytes = 512) =>
+    scsi.command(
+      [0xa3, 0x0c, options, code, ...big(action, 2), ...big(inBytes, 4), 0, 0],
+      { inBytes },
+    );
+  assertEquals([...reportedCodes].sort(), [...scsiCommands.keys()].sort());
+  const all = report(0, 0).data;
+  assertEquals(all[3], 8 * reportedCodes.size);
+  for (const code of reportedCodes) {
+    const acted = code === 0x9e || code === 0xa3;
+    const action = code === 0x9e ? 0x10 : acted ? 0x0c : 0;
+    const { data } = report(acted ? 2 : 1, code, action);
+    const length = [6, 10, 10, 0, 16, 12][code >> 5];
+    assertEquals([...data.subarray(0, 5)], [0, 3, 0, length, code]);
+    assertEquals(data[5]! & 0x1f, acted ? 0x1f : data[5]! & 0x1f);
+    assertEquals(report(acted ? 1 : 2, code, action).sense, invalidField);
+    assertEquals(report(3, code, action).data[1], 3);
+    assertEquals(report(3, code, 0x1e).data[1], 1);
+  }
+  assertEquals([...report(1, 0x2e).data.subarray(0, 4)], [0, 1, 0, 0]);
+  assertEquals(report(4, 0).sense, invalidField);
+  assertEquals(
+    scsi.command([0xa3, 0x0a, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0], { inBytes: 8 }).sense,
+    invalidField,
+  );
+  assertEquals(scsi.command([0x1e, 0, 0, 0, 1, 0]).status, 0);
 });

@@ -18,7 +18,7 @@ Deno.test("an empty slot says what it is and has device id 0", () => {
 Deno.test("features are offered in two words and VERSION_1 has to be taken", () => {
   const { board } = new ScsiDriver();
   board.store(0x014, 0);
-  assertEquals(board.load(0x010), 1 << 28);
+  assertEquals(board.load(0x010), 1 << 28 | 1 << 29);
   board.store(0x014, 1);
   assertEquals(board.load(0x010), 1);
   board.store(0x014, 2);
@@ -37,7 +37,8 @@ Deno.test("features are offered in two words and VERSION_1 has to be taken", () 
   assertEquals(negotiate(1 << 28, 1), 0x0b);
   assertEquals(negotiate(0, 1), 0x0b);
   assertEquals(negotiate(0, 0), 0x03);
-  assertEquals(negotiate(1 << 29, 1), 0x03);
+  assertEquals(negotiate(3 << 28, 1), 0x0b);
+  assertEquals(negotiate(1 << 27, 1), 0x03);
   assertEquals(negotiate(0, 3), 0x03);
 });
 

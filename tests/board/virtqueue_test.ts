@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ramBase, ramBytes } from "./virtio_driver.ts";
+import { Driver, ramBase, ramBytes, SlotBoard } from "./virtio_driver.ts";
 import { disks, read10, ScsiDriver } from "./scsi_driver.ts";
 
 const ramEnd = ramBase + ramBytes;
@@ -232,4 +232,86 @@ Deno.test("a queue of random bytes neither hangs nor throws", () => {
     ),
     { seed: 11, numRuns: 300, verbose: true },
   );
+});
+
+Deno.test("a ring that fills while the device empties it keeps it busy for one queue only", () => {
+  const board = new SlotBoard();
+  const driver = new Driver(board, 128);
+  let taken = 0;
+  board.slot.plug({
+    ...{ deviceId: 4, features: 0, queues: 1, configuration: () => new Uint8Array(0) },
+    ...{ configure: () => true, inFlight: () => 0, completed() {}, resume() {}, reset() {} },
+    notified() {
+      // As when what the device writes lies upon the available ring.
+      while (board.slot.take(0) !== undefined) driver.setAvailableIndex(0, ++taken + 1);
+    },
+  });
+  driver.start(1);
+  driver.chain(0, [{ address: ramBase, length: 16 }]);
+  driver.setAvailableIndex(0, 1);
+  driver.notify(0);
+  assertEquals([taken, driver.needsReset()], [128, true]);
+});
+
+/** VIRTIO_F_EVENT_IDX. */
+const eventIndices = 1 << 29;
+
+/** A driver with event indices, and the two events: the driver's at the available ring's end, and the device's. */
+function eventDriver(queueSize: number) {
+  const driver = new ScsiDriver(disks, queueSize);
+  driver.start(3, eventIndices);
+  const { available, used } = driver.addresses(2);
+  const { board } = driver;
+  return {
+    driver,
+    interruptAt: (index: number) =>
+      board.poke(available + 4 + 2 * queueSize, [index & 0xff, index >>> 8 & 0xff]),
+    notifyAt: () => {
+      const [low, high] = board.memory.read(used + 4 + 8 * queueSize, 2);
+      return low! + 256 * high!;
+    },
+    interrupted: () => {
+      const interrupted = board.line;
+      board.store(0x064, 1);
+      return interrupted;
+    },
+  };
+}
+
+Deno.test("with event indices an interrupt comes with the used buffer that the driver names", () => {
+  const { driver, interruptAt, interrupted } = eventDriver(4);
+  const ready = () => driver.command([0, 0, 0, 0, 0, 0]);
+  const first = ready();
+  assertEquals([first.sense, interrupted()], [[6, 0x29, 0], true]);
+  interruptAt(3);
+  ready();
+  ready();
+  assertEquals(interrupted(), false);
+  ready();
+  assertEquals(interrupted(), true);
+  ready();
+  assertEquals(interrupted(), false);
+  for (let index = 5; index < 70_000; index++) {
+    interruptAt(index % 2 === 0 ? index : 0x8000 + index);
+    ready();
+    if (interrupted() !== (index % 2 === 0)) throw new Error(`Wrong at ${index}`);
+  }
+});
+
+Deno.test("with event indices the device asks for a notification once it has emptied the ring", () => {
+  const { driver, notifyAt } = eventDriver(8);
+  driver.acknowledgeResets();
+  assertEquals(notifyAt(), 2);
+  driver.send([0, 0, 0, 0, 0, 0], { notify: false });
+  assertEquals(notifyAt(), 2);
+  driver.send([0, 0, 0, 0, 0, 0]);
+  assertEquals(notifyAt(), 4);
+});
+
+Deno.test("with event indices a ring without room for them makes the device need a reset", () => {
+  const { driver } = eventDriver(8);
+  driver.board.store(0x030, 2);
+  driver.board.store(0x0a0, ramEnd - 4 - 8 * 8);
+  driver.notify(2);
+  assertEquals(driver.needsReset(), true);
 });

@@ -126,6 +126,19 @@ Deno.test("an image that was cut shorter answers reads of the lost sectors with 
   await disk.close();
 });
 
+Deno.test("an unmap writes zeros only where there are none, so that a sparse image stays sparse", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/disk.img`;
+    createDiskImage(path, 4 << 20);
+    const disk = new DiskFile(path);
+    await disk.perform(write(4096, filled(7, 16)));
+    await disk.perform(unmap(0, 8192));
+    assertEquals((await disk.perform(read(4096, 16))).data, filled(0, 16));
+    await disk.close();
+    // The megabyte that held something may be all there; the others are holes.
+    assert((await Deno.stat(path)).blocks! * 512 <= 2 << 20);
+  }));
+
 Deno.test("a failing medium and a full one are answers that tell the two apart", async () => {
   const file = new FaultyFile(8 * SECTOR_BYTES);
   const disk = diskOver(file);
