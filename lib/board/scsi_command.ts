@@ -2,43 +2,15 @@
  * SCSI commands of a disk (SPC-4, SBC-3): each CDB's length, its data transfer, and what it does. Reads,
  * writes, flushes and unmaps become operations, everything else is answered at once (design section 5).
  */
-import type { NumberedDisk } from "./configuration.ts";
-import type { OperationRequest } from "./operation.ts";
 import { maximumTransferSectors, standardInquiry, vitalProductData } from "./scsi_inquiry.ts";
 import { modeSense } from "./scsi_mode.ts";
 import { reportSupportedOperationCodes } from "./scsi_operation_codes.ts";
 import { unmap, writeSame, writeSameBytes } from "./scsi_provisioning.ts";
 import { descriptorSense, fixedSense, type Sense, senses } from "./scsi_sense.ts";
+import type { LogicalUnit, Outcome, Transfer } from "./scsi_unit.ts";
 
 /** Size of a sector in bytes. */
 export const sectorBytes = 512;
-
-/** The data phase of a command, as its CDB describes it. */
-export interface Transfer {
-  /** Which way the data goes. */
-  readonly direction: "none" | "to-driver" | "from-driver";
-  /** How much of it. */
-  readonly bytes: number;
-}
-
-/** What a command comes to. */
-export type Outcome =
-  | { readonly kind: "good"; readonly data?: Uint8Array }
-  | { readonly kind: "check"; readonly sense: Sense }
-  | {
-    readonly kind: "operation";
-    readonly request: OperationRequest;
-    /** A flush has to follow. */
-    readonly forceUnitAccess: boolean;
-  };
-
-/** A logical unit, as its commands see it. */
-export interface LogicalUnit {
-  /** What the disk is, and by which number operations name it. */
-  readonly disk: NumberedDisk;
-  /** The sense of a pending unit attention, which is no longer pending then. */
-  takeUnitAttention(): Sense | undefined;
-}
 
 /** A command of the table. */
 export interface ScsiCommand {

@@ -1,6 +1,6 @@
 /** REPORT SUPPORTED OPERATION CODES (SPC-4, section 6.35), from which drivers learn what they may send. */
-import type { Outcome } from "./scsi_command.ts";
 import { senses } from "./scsi_sense.ts";
+import type { Outcome } from "./scsi_unit.ts";
 
 /**
  * CDB usage data of every command: its operation code, then a bit for each that is looked at. Service

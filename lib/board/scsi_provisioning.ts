@@ -1,12 +1,12 @@
 /** UNMAP and WRITE SAME of a disk (SBC-3, sections 5.30 and 5.45 to 5.47). */
 import type { SectorRange } from "./operation.ts";
-import type { LogicalUnit, Outcome } from "./scsi_command.ts";
 import {
   maximumUnmapDescriptors,
   maximumUnmapSectors,
   maximumWriteSameSectors,
 } from "./scsi_inquiry.ts";
 import { type Sense, senses } from "./scsi_sense.ts";
+import type { LogicalUnit, Outcome } from "./scsi_unit.ts";
 
 const sectorBytes = 512;
 

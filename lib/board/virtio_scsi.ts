@@ -9,16 +9,11 @@ import type { FieldAllocator, Fields } from "./fields.ts";
 import type { MemoryPiece, OutstandingState, TaskManagementState } from "./machine_state.ts";
 import type { CompletionStatus, DmaBlock, Operation } from "./operation.ts";
 import { gather, lengthOf, scatter, sliceOf } from "./scatter.ts";
-import {
-  type LogicalUnit,
-  type Outcome,
-  reportLunsOf,
-  scsiCommands,
-  type Transfer,
-} from "./scsi_command.ts";
+import { reportLunsOf, scsiCommands } from "./scsi_command.ts";
 import { absentInquiry, maximumTransferSectors } from "./scsi_inquiry.ts";
 import { fixedSense, scsiStatus, type Sense, senses } from "./scsi_sense.ts";
 import { TaskManagement } from "./scsi_task_management.ts";
+import type { LogicalUnit, Outcome, Transfer } from "./scsi_unit.ts";
 import type { VirtioDevice, VirtioTransport } from "./virtio_device.ts";
 import { addressOf, scsiResponse } from "./virtio_scsi_format.ts";
 import { type Chain, maximumQueueSize, VirtqueueError } from "./virtqueue.ts";
