@@ -1,6 +1,7 @@
 /** Log records for people and for JSON: what they say, with the size of bulk data in its place. */
 import type { Completion } from "../board/operation.ts";
 import type { LogRecord } from "../epoch/record.ts";
+import { operationText } from "../replica/uncertain_operations.ts";
 
 /** What a record says, behind its kind, starting with a space. */
 export function recordText(record: LogRecord): string {
@@ -22,13 +23,13 @@ export function recordText(record: LogRecord): string {
     case "snapshot-pages":
       return ` ${record.pages.length} pages of ${record.of}`;
     case "snapshot-operation":
-      return ` ${record.operation.number} ${record.operation.request.kind}`;
+      return ` ${operationText(record.operation)}`;
     case "snapshot-commit":
       return ` after epoch ${record.epoch} step ${record.steps} digest ${hex(record.digest)}`;
     case "epoch":
       return words(
         ` ${record.epoch} steps ${record.steps}`,
-        record.term === undefined ? "" : `PROMOTION to term ${record.term}`,
+        record.term === undefined ? "" : `to term ${record.term}`,
         record.reads.length === 0 ? "" : `reads ${record.reads.length}`,
         ...record.completions.map(completionText),
         record.consoleInput.length === 0 ? "" : `input ${record.consoleInput.length} bytes`,
@@ -51,15 +52,16 @@ export function recordText(record: LogRecord): string {
 
 /** The record as JSON takes it: byte strings as their length, 64-bit numbers as hexadecimal text. */
 export function plainRecord(record: LogRecord): Record<string, unknown> {
-  return plain(record) as Record<string, unknown>;
+  return plainValue(record) as Record<string, unknown>;
 }
 
-function plain(value: unknown): unknown {
+/** A value as {@linkcode plainRecord} has it. */
+export function plainValue(value: unknown): unknown {
   if (typeof value === "bigint") return hex(value);
   if (value instanceof Uint8Array) return { bytes: value.length };
-  if (Array.isArray(value)) return value.map(plain);
+  if (Array.isArray(value)) return value.map(plainValue);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainValue(inner)]));
 }
 
 function completionText({ operation, status, blocks }: Completion): string {

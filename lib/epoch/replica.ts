@@ -1,15 +1,28 @@
 /** Replay: executes epochs exactly as their records say, and compares digests. */
 import type { Machine } from "../board/machine.ts";
 import type { TimeBase } from "../board/environment.ts";
-import type { Operation } from "../board/operation.ts";
+import type { CompletionStatus, Operation } from "../board/operation.ts";
 import { DeliveryError } from "../board/errors.ts";
 import { endEpoch } from "./boundary.ts";
 import { DivergenceError } from "./divergence.ts";
 import { ReadsExhaustedError, RecordedEnvironment } from "./recorded_environment.ts";
 import type { EndRecord, EpochRecord, SnapshotCommitRecord } from "./record.ts";
 
+/** The operations of one epoch, which its record names by number only. */
+export interface EpochOperations {
+  /** Those that its completions answer, in order. */
+  readonly completed: readonly {
+    readonly operation: Operation;
+    readonly status: CompletionStatus;
+  }[];
+  /** Those that the machine has issued, in order. */
+  readonly issued: readonly Operation[];
+}
+
 /** What a replica tells while it replays. */
 export interface ReplicaEvents {
+  /** The operations of an epoch that has been executed and agrees. */
+  operations?(told: EpochOperations): void;
   /** The log says that this operation has been performed. */
   performed?(operation: Operation): void;
   /** Console output of an epoch. */
@@ -150,9 +163,9 @@ export class Replica {
     const console = this.machine.takeConsoleOutput();
     // Only the primary sends.
     this.machine.takeFrames();
-    const performed = this.#performedBy(record);
+    const completed = this.#completedBy(record);
     const digest = endEpoch(this.machine, record, record.digest.ram !== undefined);
-    this.machine.takeIssued();
+    const issued = this.machine.takeIssued();
     if (digest.state !== record.digest.state) {
       this.#diverged(record.epoch, differing("state", digest.state, record.digest.state));
     }
@@ -165,13 +178,16 @@ export class Replica {
     this.#record = undefined;
     // Told last: of an epoch in which the replica diverges nobody hears anything.
     if (console.length > 0) this.events.console?.(console);
-    for (const operation of performed) this.events.performed?.(operation);
+    for (const { operation, status } of completed) {
+      if (status === "done") this.events.performed?.(operation);
+    }
+    this.events.operations?.({ completed, issued });
   }
 
-  #performedBy({ completions }: EpochRecord): Operation[] {
+  #completedBy({ completions }: EpochRecord): EpochOperations["completed"] {
     return completions.flatMap(({ operation, status }) => {
       const known = this.machine.outstanding.get(operation);
-      return known && status === "done" ? [known] : [];
+      return known ? [{ operation: known, status }] : [];
     });
   }
 

@@ -1,7 +1,7 @@
 /** Offline replay: a whole log executed as it says, every digest compared. Nobody is ever promoted here. */
 import type { Machine } from "../board/machine.ts";
 import type { EndRecord, EpochRecord, HeaderRecord } from "../epoch/record.ts";
-import type { Replica } from "../epoch/replica.ts";
+import type { EpochOperations, Replica } from "../epoch/replica.ts";
 import { LogReader } from "../log/log_reader.ts";
 import type { LogItem, StreamEnding } from "../log/record_decoder.ts";
 import { SnapshotRestorer } from "./restore.ts";
@@ -14,6 +14,8 @@ export interface ReplayOptions {
   readonly console?: (bytes: Uint8Array, position: number) => void | Promise<void>;
   /** Told of each epoch once it has been executed and agrees. */
   readonly epoch?: (record: EpochRecord, machine: Machine) => void;
+  /** Told before that of the epoch's operations, which the record names by number only. */
+  readonly operations?: (told: EpochOperations) => void;
 }
 
 /** What a replay has found. */
@@ -55,7 +57,8 @@ export async function replay(
   return player.summary(reader.ending!);
 }
 
-class Player {
+/** Replays the records of a log one by one, for whoever reads it. */
+export class Player {
   readonly #options: ReplayOptions;
   #header: HeaderRecord | undefined;
   #snapshots = 0;
@@ -69,10 +72,22 @@ class Player {
   readonly #terms: number[] = [];
   #end: EndRecord | undefined;
 
+  /** Executes nothing before the snapshot to enter at is whole. */
   constructor(options: ReplayOptions) {
     this.#options = options;
   }
 
+  /** The replica, once the snapshot to enter at is whole. */
+  get replica(): Replica | undefined {
+    return this.#replica;
+  }
+
+  /**
+   * Takes the next record.
+   *
+   * @throws {LogError} When the snapshot describes no possible machine.
+   * @throws {DivergenceError} When the replica is not the machine that the log describes.
+   */
   async accept(item: LogItem): Promise<void> {
     const { record } = item;
     switch (record.kind) {
@@ -93,6 +108,11 @@ class Player {
     }
   }
 
+  /**
+   * What was found, at the end of the log.
+   *
+   * @throws {ReplayError} When the log had no such snapshot.
+   */
   summary(ending: StreamEnding): ReplaySummary {
     const replica = this.#replica;
     if (!replica) {
@@ -129,6 +149,7 @@ class Player {
     this.#restorer ??= new SnapshotRestorer(this.#header!);
     this.#replica = this.#restorer.accept(item, {
       console: (bytes) => void this.#console.push(bytes),
+      operations: (told) => this.#options.operations?.(told),
     });
     if (!this.#replica) return;
     this.#restorer = undefined;

@@ -161,6 +161,30 @@ Deno.test("inspect tells an event a line, and as JSON one object a line", () =>
     assertEquals(records.at(-1).kind, "end");
   }));
 
+Deno.test("inspect chooses records, and replays the log for operations and --verify", () =>
+  withFolder(async (folder) => {
+    const [log, disk] = [`${folder}/teller.log`, `${folder}/d.img`];
+    const made = ["--disk", disk, "--create-disk", "1M", "--append", "burst transfers=3"];
+    await lockstep(["record", "teller", ...made, "-o", log]);
+    const chosen = await lockstep(["inspect", log, "--device", "disk", "--epochs", "1..20"]);
+    assertEquals([chosen.code, chosen.stderr], [0, ""]);
+    assertMatch(chosen.stdout, /^ {4}Operation \d+, disk-\w+ .*: issued$/m);
+    assertMatch(chosen.stdout, /^ {4}Operation \d+, disk-\w+ .*: done$/m);
+    assert(!/^\d+ @\d+ (?!epoch)/m.test(chosen.stdout));
+    const kinds = await lockstep(["inspect", log, "--kind", "header,end", "--verify"]);
+    assertMatch(
+      kinds.stdout,
+      /^0 @0 header .*\n\d+ @\d+ end .*\nverified: \d+ epochs, .* agree\n$/,
+    );
+    for (
+      const [option, value] of [["--kind", "epoch,frog"], ["--steps", "9..3"], ["--time", "x"]]
+    ) {
+      const wrong = await lockstep(["inspect", log, option!, value!]);
+      assertEquals([wrong.code, wrong.stdout], [64, ""]);
+      assertMatch(wrong.stderr, new RegExp(`^lockstep: ${option} .*\n$`));
+    }
+  }));
+
 for (
   const [what, words, code, line] of [
     ["no command", [], 64, "A command is missing; lockstep --help shows them"],

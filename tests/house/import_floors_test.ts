@@ -9,7 +9,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ["board"],
   ["epoch"],
   ["log", "host"],
-  ["replica", "debug"],
+  ["replica"],
+  ["debug"],
   ["cli"],
 ];
 
