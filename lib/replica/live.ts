@@ -2,32 +2,24 @@
  * A live machine with all that hangs on it: its hypervisor, its devices behind output commit, its log
  * and its members. `run`, `record`, `primary` and a promoted backup are all one of these.
  */
-import type { Machine } from "../board/machine.ts";
-import type { TimeBase } from "../board/environment.ts";
 import type { Operation } from "../board/operation.ts";
-import {
-  Arrivals,
-  type DeviceBacks,
-  type HostClock,
-  type HostLoop,
-  type Outlet,
-} from "../epoch/host.ts";
-import { Hypervisor, type Promotion, type StopReason } from "../epoch/hypervisor.ts";
-import type { EpochPolicy } from "../epoch/policy.ts";
+import { Arrivals, type Outlet } from "../epoch/host.ts";
+import { Hypervisor, type StopReason } from "../epoch/hypervisor.ts";
 import type { EndRecord, EpochRecord } from "../epoch/record.ts";
 import { errorText } from "../host/fault.ts";
 import { type LogFigures, LogStatistics } from "../log/log_statistics.ts";
 import type { SnapshotRecords } from "../log/snapshot_records.ts";
 import { Attachment, type AttachmentEvents } from "./attachment.ts";
 import { Dispatcher, type DispatcherCounts } from "./dispatcher.ts";
-import { randomId, type RunIdentity } from "./identity.ts";
+import { randomId } from "./identity.ts";
+import type { LiveFigures, LiveOptions, LivePromotion } from "./live_options.ts";
 import type { LogFiles } from "./log_files.ts";
 import { LogSeries } from "./log_series.ts";
 import type { MachineLog } from "./machine_log.ts";
-import { type MembershipStore, Roster, type RosterLimits } from "./roster.ts";
-import type { FileIdentity, MembershipRecord } from "./rules.ts";
+import { Roster } from "./roster.ts";
+import type { FileIdentity } from "./rules.ts";
 import { SnapshotShelf } from "./snapshot_shelf.ts";
-import { type HeaderOutputs, streamStart } from "./stream_start.ts";
+import { streamStart } from "./stream_start.ts";
 import type { ByteStream } from "./transport.ts";
 import { UncertainOperations } from "./uncertain_operations.ts";
 
@@ -37,64 +29,6 @@ const WATCH_TICKS = 200_000;
 const CONVERSATION_TICKS = 1_000_000;
 /** How often a stream hears from a machine that has nothing to say, ticks. */
 const HEARTBEAT_TICKS = 1_000_000;
-
-/** What a live machine is made of. */
-export interface LiveOptions {
-  /** The machine, at the end of `epoch`. */
-  readonly machine: Machine;
-  /** The last finished epoch, 0 at power-on. */
-  readonly epoch: number;
-  /** Time base of the next epoch. */
-  readonly time: TimeBase;
-  /** Ticks since that time base came into force: at a promotion, since its record. */
-  readonly elapsedTicks?: number;
-  /** Steps since power-on at the log's last digest of all RAM: at a promotion. */
-  readonly stepsAtRamDigest?: number;
-  /** Run and term. */
-  readonly identity: RunIdentity;
-  /** The devices outside. */
-  readonly backs: DeviceBacks;
-  /** The membership record, when something arbitrates. */
-  readonly membership?: { readonly file: MembershipStore; readonly record: MembershipRecord };
-  /** The host's clocks. */
-  readonly clock: HostClock;
-  /** The host's event loop. */
-  readonly loop: HostLoop;
-  /** How long epochs are. */
-  readonly policy: EpochPolicy;
-  /** How long members are waited for. */
-  readonly limits: RosterLimits;
-  /** Takes one line for a person whenever something happens. */
-  readonly note: (text: string) => void;
-  /** What headers say about the devices outside. */
-  readonly outputs: HeaderOutputs;
-  /** A key snapshot goes into log files at least every so many steps; absent: none but the first. */
-  readonly snapshotEverySteps?: number;
-}
-
-/** What a promoted machine starts with. */
-export interface LivePromotion extends Promotion {
-  /** The operations that {@linkcode Promotion.uncertain} answers. */
-  readonly unknown: readonly Operation[];
-  /** Outstanding operations that are not uncertain: they are performed again. */
-  readonly again: readonly Operation[];
-  /** Console output not known to be performed: it is written again. */
-  readonly console: Uint8Array;
-}
-
-/** Figures that a status line or the demo shows. */
-export interface LiveFigures {
-  /** The last finished epoch. */
-  readonly epoch: number;
-  /** Guest time in ticks of 100 ns. */
-  readonly guestTicks: number;
-  /** Log bytes handed to streams and files. */
-  readonly logBytes: number;
-  /** Pause of the guest for the last snapshot, ticks. */
-  readonly snapshotPauseTicks: number;
-  /** Epochs that the slowest member is behind, as far as members tell. */
-  readonly lagEpochs: number;
-}
 
 /** A machine that performs. */
 export class LiveMachine implements Outlet {

@@ -3,7 +3,8 @@ import type { EndRecord } from "../epoch/record.ts";
 import type { DeviceBacks } from "../epoch/host.ts";
 import type { BackupOutcome } from "./backup.ts";
 import { Home } from "./home.ts";
-import { LiveMachine, type LiveOptions } from "./live.ts";
+import { LiveMachine } from "./live.ts";
+import type { LiveOptions } from "./live_options.ts";
 
 /** A machine that has just been promoted, not running yet. */
 export interface PromotedMachine {

@@ -7,9 +7,11 @@
  *
  *     deno task bench [ROUNDS]
  *     deno task bench join     # instead: how long a guest stands still when a backup joins
+ *     deno task bench keys     # instead: how long the echo of a key takes
  */
 import { TextLineStream } from "@std/streams";
 import { benchJoin } from "./join.ts";
+import { benchKeys } from "./keys.ts";
 
 interface Contestant {
   readonly name: string;
@@ -148,4 +150,5 @@ async function benchSpeed(rounds: number): Promise<void> {
 }
 
 if (Deno.args[0] === "join") await benchJoin();
+else if (Deno.args[0] === "keys") await benchKeys();
 else await benchSpeed(Number(Deno.args[0] ?? DEFAULT_ROUNDS));
