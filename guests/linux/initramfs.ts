@@ -46,6 +46,7 @@ export async function initramfs(
     { path: "dev/console", type: "character", mode: 0o600, device: [5, 1] },
     await program("init", `${GUEST_FILES}init`),
     await program("bin/busybox", await busybox(root)),
+    await program("etc/profile", `${GUEST_FILES}profile`),
   ];
   for (const name of scriptNames()) {
     entries.push(await program(`scripts/${name}`, `${GUEST_FILES}scripts/${name}`));
