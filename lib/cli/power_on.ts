@@ -2,7 +2,7 @@
 import { checkConfiguration, type MachineConfiguration } from "../board/configuration.ts";
 import { Machine } from "../board/machine.ts";
 import { POWER_ON_TIME } from "../epoch/guest_time.ts";
-import { DEFAULT_POLICY, type EpochPolicy } from "../epoch/policy.ts";
+import { DEFAULT_POLICY, type EpochPolicy, ramDigestStepsFor } from "../epoch/policy.ts";
 import { SystemClock } from "../host/clock.ts";
 import type { HostDevices } from "../host/devices.ts";
 import { SECTOR_BYTES } from "../host/disk.ts";
@@ -79,8 +79,11 @@ export async function powerOn(
     const configuration = configurationOf(given, devices, files, mac);
     await devices.network?.connect();
     const machine = Machine.powerOn(configuration, files.load(configuration));
+    const host = hostOptions(given, reporter);
+    const ramDigestSteps = ramDigestStepsFor(configuration.ramBytes);
     const live = new LiveMachine({
-      ...hostOptions(given, reporter),
+      ...host,
+      policy: { ...host.policy, ramDigestSteps },
       machine,
       epoch: 0,
       time: POWER_ON_TIME,

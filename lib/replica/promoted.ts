@@ -39,10 +39,7 @@ export async function promote(
     epoch: replica.epoch,
     time: replica.time,
     // The log goes on: it keeps the promise that its header makes.
-    policy: {
-      ...options.policy,
-      ramDigestSteps: Math.min(options.policy.ramDigestSteps, header.ramDigestSteps),
-    },
+    policy: { ...options.policy, ramDigestSteps: header.ramDigestSteps },
     stepsAtRamDigest: replica.stepsAtRamDigest,
     elapsedTicks: options.clock.monotonicTicks() - takeover.recordTicks,
     identity: { run: header.run, term },

@@ -2,7 +2,7 @@
 import type { Machine } from "../board/machine.ts";
 import type { DeviceBacks, Performed } from "../epoch/host.ts";
 import { POWER_ON_TIME } from "../epoch/guest_time.ts";
-import { DEFAULT_POLICY, type EpochPolicy } from "../epoch/policy.ts";
+import { DEFAULT_POLICY, type EpochPolicy, ramDigestStepsFor } from "../epoch/policy.ts";
 import type { EndRecord } from "../epoch/record.ts";
 import { SystemClock } from "../host/clock.ts";
 import { hostLoop } from "../host/event_loop.ts";
@@ -49,7 +49,11 @@ export async function record(
     backs: options.devices ?? new ConsoleOnly(options.console ?? (() => {})),
     clock: new SystemClock(),
     loop: hostLoop,
-    policy: { ...DEFAULT_POLICY, ...options.policy },
+    policy: {
+      ...DEFAULT_POLICY,
+      ramDigestSteps: ramDigestStepsFor(machine.configuration.ramBytes),
+      ...options.policy,
+    },
     limits: DEFAULT_LIMITS,
     note: () => {},
     outputs: { consoleBase: 0, billBase: 0 },
