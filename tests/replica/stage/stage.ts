@@ -4,6 +4,7 @@
  */
 import { audit, type AuditVerdict } from "../../../guests/teller/auditor.ts";
 import { BootImage } from "../../../lib/board/boot_image.ts";
+import type { DiskBus } from "../../../lib/board/configuration.ts";
 import { Machine } from "../../../lib/board/machine.ts";
 import type { OperationRequest } from "../../../lib/board/operation.ts";
 import { POWER_ON_TIME } from "../../../lib/epoch/guest_time.ts";
@@ -45,6 +46,8 @@ export interface PrimaryOptions {
   readonly boot?: string;
   /** A built guest instead of the teller. */
   readonly guest?: string;
+  /** The machine has a source of random bytes. */
+  readonly entropy?: boolean;
   readonly policy?: Partial<EpochPolicy>;
   readonly cables?: readonly Cable[];
   readonly meddle?: Meddle;
@@ -152,15 +155,22 @@ export interface StagedBackup {
   freeLock(): void;
 }
 
-/** One temporary folder with a disk, a bill file and a console file. */
+/** One temporary folder with disks, a bill file and a console file. */
 export class Stage implements AsyncDisposable {
   readonly folder = Deno.makeTempDirSync({ prefix: "lockstep-stage-" });
+  /** The first disk. */
   readonly disk = `${this.folder}/disk.img`;
+  /** All of them. */
+  readonly images: readonly string[];
   readonly clock = new SystemClock();
   readonly #cleanups: (() => Promise<void> | void)[] = [];
 
-  constructor() {
-    createDiskImage(this.disk, DISK_BYTES);
+  /** Makes a disk for each of these buses. */
+  constructor(private readonly buses: readonly DiskBus[] = ["scsi"]) {
+    this.images = buses.map((_, index) =>
+      index === 0 ? this.disk : `${this.folder}/disk-${index}.img`
+    );
+    for (const image of this.images) createDiskImage(image, DISK_BYTES);
   }
 
   /** Another disk with the same contents: a replica. */
@@ -193,10 +203,14 @@ export class Stage implements AsyncDisposable {
   /** Starts the teller on the disk. */
   async primary(options: PrimaryOptions = {}): Promise<StagedPrimary> {
     const run = randomId();
-    const home = await Home.take([this.disk], run, options.newRun ?? false);
+    const home = await Home.take(this.images, run, options.newRun ?? false);
     const configuration = {
       ramBytes: 8 << 20,
-      disks: [{ id: "stage", sectors: DISK_BYTES / 512 }],
+      disks: this.buses.map((bus, index) => ({
+        ...{ id: `stage${index}`, sectors: DISK_BYTES / 512 },
+        ...(bus === "scsi" ? {} : { bus }),
+      })),
+      ...(options.entropy ? { entropy: true } : {}),
       bills: true,
       bootArguments: options.boot ?? "transfers=20 pace=5",
     };
@@ -206,7 +220,7 @@ export class Stage implements AsyncDisposable {
     );
     const machine = Machine.powerOn(configuration, image);
     const mortal = new Mortal();
-    const devices = this.#devices(this.disk, 0);
+    const devices = this.#devices(this.images, 0);
     const notes: string[] = [];
     const wrap = options.membership;
     const file: MembershipStore = {
@@ -215,7 +229,7 @@ export class Stage implements AsyncDisposable {
         return mortal.unlessDead(mortal.dead ? never : wrap ? wrap(write, record) : write(record));
       },
     };
-    const digests = await this.#diskDigest();
+    const diskDigests = await this.#diskDigests();
     const live = new LiveMachine({
       machine,
       epoch: 0,
@@ -232,7 +246,7 @@ export class Stage implements AsyncDisposable {
       policy: { ...DEFAULT_POLICY, ...options.policy },
       limits: STAGE_LIMITS,
       note: (text) => notes.push(text),
-      outputs: { consoleBase: 0, billBase: 0, diskDigests: [digests] },
+      outputs: { consoleBase: 0, billBase: 0, diskDigests },
     });
     const cables = [...options.cables ?? []];
     for (const cable of cables) live.attach(cable.primary, cable.primary.identity);
@@ -246,7 +260,7 @@ export class Stage implements AsyncDisposable {
 
   /** Starts a backup at the other end of a cable. */
   backup(cable: Cable, options: BackupOptions = {}): StagedBackup {
-    const disk = options.disk ?? this.disk;
+    const disks = options.disk === undefined ? this.images : [options.disk];
     const mortal = new Mortal();
     const notes: string[] = [];
     let devices: HostDevices | undefined;
@@ -258,12 +272,12 @@ export class Stage implements AsyncDisposable {
     const backup = new Backup({
       ...common,
       stream: cable.backup,
-      disks: [disk],
+      disks,
       onStall: options.onStall ?? "ask",
       silenceTicks: 3_000_000,
       ...(options.copy ? { record: (item) => options.copy!.add(item) } : {}),
       prepare: async (takeover) => {
-        devices = this.#devices(disk, takeover.replica.machine.consolePerformed);
+        devices = this.#devices(disks, takeover.replica.machine.consolePerformed);
         await options.preparing?.();
       },
     });
@@ -329,9 +343,9 @@ export class Stage implements AsyncDisposable {
     await Deno.remove(this.folder, { recursive: true });
   }
 
-  #devices(disk: string, performed: number): HostDevices {
+  #devices(disks: readonly string[], performed: number): HostDevices {
     const devices = new HostDevices(
-      [new DiskFile(disk)],
+      disks.map((path) => new DiskFile(path)),
       new BillFile(`${this.folder}/bills`),
       new ConsoleOutput(new ConsoleFile(`${this.folder}/console`, 0), performed),
     );
@@ -339,11 +353,13 @@ export class Stage implements AsyncDisposable {
     return devices;
   }
 
-  async #diskDigest(): Promise<string> {
-    const disk = new DiskFile(this.disk);
-    const digest = await disk.digest();
-    await disk.close();
-    return digest;
+  #diskDigests(): Promise<string[]> {
+    return Promise.all(this.images.map(async (path) => {
+      const disk = new DiskFile(path);
+      const digest = await disk.digest();
+      await disk.close();
+      return digest;
+    }));
   }
 
   #staged(
