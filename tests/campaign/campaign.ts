@@ -9,6 +9,7 @@ import { drawTrial, runTrial, trialText } from "./trial.ts";
 const [count = 60, seed = crypto.getRandomValues(new Uint32Array(1))[0]!, first = 0] = Deno.args
   .map(Number);
 let uncertain = 0;
+let again = 0;
 let promoted = 0;
 console.log(`${count} trials of seed ${seed}`);
 for (let index = first; index < first + count; index++) {
@@ -16,6 +17,7 @@ for (let index = first; index < first + count; index++) {
   console.log(`${index}: ${trialText(trial)}`);
   const hit = await runTrial(trial);
   if (hit.uncertain > 0) uncertain++;
+  if (trial.bus === "blk" && hit.again > 0) again++;
   console.log(`  ${hit.uncertain} uncertain and retried, ${hit.again} performed again, sound`);
   const early = drawEarlyTrial(seed, index);
   console.log(`  ${earlyTrialText(early)}`);
@@ -24,4 +26,5 @@ for (let index = first; index < first + count; index++) {
   console.log(`  ${outcome}, sound`);
 }
 console.log(`${count} kills survived, ${uncertain} of them with operations uncertain`);
+console.log(`${again} of them with operations of virtio-blk performed again`);
 console.log(`${count} early kills survived, ${promoted} of them by a backup`);

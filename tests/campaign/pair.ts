@@ -1,6 +1,6 @@
 /** A primary that runs the teller, and its backup, over every kind of stream. */
 import type { Part } from "./part.ts";
-import { DEVICES, type Site } from "./site.ts";
+import { devicesOn, type Site } from "./site.ts";
 
 /** The streams between primary and backup. */
 export const STREAMS = ["shell pipe", "exec: child", "unix: socket", "tailed file"] as const;
@@ -11,6 +11,8 @@ export type Stream = typeof STREAMS[number];
 /** How the two are started. */
 export interface PairOptions {
   readonly stream: Stream;
+  /** How the disk is attached; to the SCSI controller when absent. */
+  readonly bus?: "scsi" | "blk";
   /** The teller's boot arguments. */
   readonly boot: string;
   /** Of each disk operation, milliseconds; half before it is performed, half after. */
@@ -33,9 +35,9 @@ export const LOG = "run.log";
 /** Starts both. With a file the backup starts when the primary counts on it, otherwise nearly at once. */
 export async function startPair(
   site: Site,
-  { stream, boot, diskLatency = 1, backup = "" }: PairOptions,
+  { stream, bus = "scsi", boot, diskLatency = 1, backup = "" }: PairOptions,
 ): Promise<Pair> {
-  const devices = `${DEVICES} --disk-latency ${diskLatency}`;
+  const devices = `${devicesOn(bus)} --disk-latency ${diskLatency}`;
   const machine = `as primary lockstep primary teller ${devices} --append '${boot}'`;
   const follow = (from: string) => `as backup lockstep backup ${from} ${devices} ${backup}`;
   const pair = { primary: site.part("primary"), backup: site.part("backup") };

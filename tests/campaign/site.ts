@@ -36,6 +36,11 @@ wait $!
 echo $? >"$part.code"
 `;
 
+/** The devices of the teller, as options, with its disk on a bus. */
+export function devicesOn(bus: "scsi" | "blk"): string {
+  return `--disk d.img,bus=${bus} --bills bills --console console`;
+}
+
 /** The devices of the teller, as options. */
 export const DEVICES = "--disk d.img --bills bills --console console";
 
