@@ -26,6 +26,8 @@ export const instructions: readonly Instruction[] = [
 export interface Decoded {
   /** What it does; for a compressed one, its expansion. */
   readonly instruction: Instruction;
+  /** The compressed instruction, if it is one. */
+  readonly compressed?: Compressed;
   /** Bytes: 2 or 4. */
   readonly length: 2 | 4;
   /** The 16 or 32 bits it was decoded from, unsigned. */
@@ -94,7 +96,8 @@ function decodeHalfword(bits: number): Decoded {
     if (((bits ^ entry.match) & entry.mask) !== 0) continue;
     const expansion = entry.expand(bits);
     if (expansion !== undefined) {
-      return { instruction: instructionNamed(entry.base), length: 2, bits, ...expansion };
+      const instruction = instructionNamed(entry.base);
+      return { instruction, compressed: entry, length: 2, bits, ...expansion };
     }
   }
   return { instruction: illegal, length: 2, bits, rd: 0, rs1: 0, rs2: 0, imm: 0 };

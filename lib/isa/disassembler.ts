@@ -1,5 +1,8 @@
 /** Disassembly, derived from the tables: for people and for tests. */
+import { csrName } from "./csr_names.ts";
 import { decode, type Decoded } from "./decoder.ts";
+import { OPCODE } from "./instruction.ts";
+import { illegal } from "./privileged.ts";
 
 /** Names of the integer registers in the calling convention. */
 export const registerNames: readonly string[] = [
@@ -16,8 +19,11 @@ export const floatRegisterNames: readonly string[] = [
   ...["ft8", "ft9", "ft10", "ft11"],
 ];
 
-/** Names of the rounding modes by their number. */
-const roundingNames = ["rne", "rtz", "rdn", "rup", "rmm", "5", "6", "dyn"];
+/** Names of the rounding modes by their number; the dynamic one goes without saying (section 11.2). */
+const roundingNames = ["rne", "rtz", "rdn", "rup", "rmm", "unknown", "unknown", ""];
+
+/** What is appended to an atomic instruction for its bits aq and rl (section 8.1). */
+const orderingNames = ["", ".rl", ".aq", ".aqrl"];
 
 const parts: Readonly<Record<string, (decoded: Decoded, address: bigint) => string>> = {
   rd: ({ rd }) => registerNames[rd]!,
@@ -29,15 +35,45 @@ const parts: Readonly<Record<string, (decoded: Decoded, address: bigint) => stri
   fs3: ({ bits }) => floatRegisterNames[bits >>> 27]!,
   rm: ({ imm }) => roundingNames[imm]!,
   imm: ({ imm }) => String(imm),
-  upper: ({ imm }) => `0x${(imm >>> 12).toString(16)}`,
-  csr: ({ bits }) => `0x${(bits >>> 20).toString(16)}`,
-  target: ({ imm }, address) => `0x${BigInt.asUintN(64, address + BigInt(imm)).toString(16)}`,
+  shift: ({ imm }) => hexadecimal(imm),
+  upper: ({ imm }) => hexadecimal(imm >>> 12),
+  csr: ({ bits }) => csrName(bits >>> 20),
+  predecessor: ({ bits }) => fenceSet(bits >>> 24),
+  successor: ({ bits }) => fenceSet(bits >>> 20),
+  target: ({ imm }, address) => hexadecimal(BigInt.asUintN(64, address + BigInt(imm))),
 };
 
-/** The instruction in these bits, at this address, as `name operands`; a compressed one expanded. */
+/** The instruction in these bits, at this address, as `name operands`; bits that mean nothing as data. */
 export function disassemble(word: number, address: bigint): string {
   const decoded = decode(word);
-  const { name, operands } = decoded.instruction;
-  const text = operands.replaceAll(/[a-z]+[123]?/g, (part) => parts[part]!(decoded, address));
-  return text === "" ? name : `${name} ${text.replaceAll(",", ", ")}`;
+  const { instruction, compressed, length, bits } = decoded;
+  if (instruction === illegal) return `.${length}byte ${hexadecimal(bits)}`;
+  return compressed ? written(compressed, decoded, address) : disassembleDecoded(decoded, address);
+}
+
+/** A decoded instruction; a compressed one as what it stands for. */
+export function disassembleDecoded(decoded: Decoded, address: bigint): string {
+  const { instruction: { name, match, operands }, bits } = decoded;
+  const ordering = (match & 0x7f) === OPCODE.amo ? orderingNames[bits >>> 25 & 3]! : "";
+  return written({ name: name + ordering, operands }, decoded, address);
+}
+
+function written(
+  { name, operands }: { readonly name: string; readonly operands: string },
+  decoded: Decoded,
+  address: bigint,
+): string {
+  const text = operands.split(",")
+    .map((operand) => operand.replace(/[a-z]+[123]?/g, (part) => parts[part]!(decoded, address)))
+    .filter((operand) => operand !== "").join(", ");
+  return text === "" ? name : `${name} ${text}`;
+}
+
+/** Device input and output, memory reads and writes (section 2.7). */
+function fenceSet(bits: number): string {
+  return ["i", "o", "r", "w"].filter((_, index) => (bits & 8 >> index) !== 0).join("") || "unknown";
+}
+
+function hexadecimal(value: number | bigint): string {
+  return `0x${value.toString(16)}`;
 }

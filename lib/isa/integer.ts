@@ -49,7 +49,7 @@ function shift(name: string, opcode: number, funct3: number, funct7: number, of:
     mask: word ? 0xfe00707f : 0xfc00707f,
     match: byFunct7(opcode, funct3, funct7).match,
     format: "shift",
-    operands: "rd,rs1,imm",
+    operands: "rd,rs1,shift",
     meaning: (i: Emission) => i.rd(of(i.rs1, i.imm)),
   } satisfies Instruction;
 }
@@ -171,7 +171,7 @@ export const integer: readonly Instruction[] = [
     name: "fence",
     ...byFunct3(OPCODE.miscMem, 0),
     format: "I",
-    operands: "",
+    operands: "predecessor,successor",
     meaning: () => {},
   },
   {

@@ -1,8 +1,10 @@
 /** Runs `test` with a folder of its own, and removes that afterwards: tests run side by side. */
-export async function withFolder(test: (folder: string) => void | Promise<void>): Promise<void> {
+export async function withFolder<Result>(
+  test: (folder: string) => Result | Promise<Result>,
+): Promise<Result> {
   const folder = await Deno.makeTempDir({ prefix: "lockstep-" });
   try {
-    await test(folder);
+    return await test(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
