@@ -169,9 +169,9 @@ export function results(
 
 const slotBase = (slot: number) => 0x1000_1000 + 0x1000 * slot;
 
-/** Where the queues of scripts are. */
+/** Where the queues of scripts are. Slots 0 and 4 share a place, since no script uses both. */
 export function queuePlace(slot: number, queue: number) {
-  const start = base + 0x4_0000 + slot * 0x1_0000 + queue * 0x4000;
+  const start = base + 0x4_0000 + (slot % 4) * 0x1_0000 + queue * 0x4000;
   return {
     descriptors: start,
     available: start + 0x1000,
@@ -275,4 +275,42 @@ export function payBill(script: GuestScript, count: number, bill: Uint8Array): v
   script.place(address, bill);
   placeChain(script, descriptors, count, [{ address, length: bill.length }]);
   offer(script, 1, 1, count, count);
+}
+
+/** Sends the `count`-th request (0 to 31) of a script to the virtio-blk disk in slot 4. */
+export function sendBlkRequest(
+  script: GuestScript,
+  count: number,
+  type: number,
+  { sector = 0, out, inBytes }: {
+    readonly sector?: number;
+    readonly out?: Uint8Array;
+    readonly inBytes?: number;
+  } = {},
+): void {
+  const { request, response, data } = requestPlace(count);
+  const header = new Uint8Array(16);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, type, true);
+  setWide(view, 8, sector);
+  script.place(request, header);
+  // A status that no device has written.
+  script.place(response, [0xee]);
+  if (out !== undefined) script.place(data, out);
+  const index = 4 * count;
+  placeChain(script, queuePlace(4, 0).descriptors, index, [
+    { address: request, length: 16 },
+    ...out === undefined ? [] : [{ address: data, length: out.length }],
+    ...inBytes === undefined ? [] : [{ address: data, length: inBytes, write: true }],
+    { address: response, length: 1, write: true },
+  ]);
+  offer(script, 4, 0, count, index);
+}
+
+/** Asks the source of random bytes in slot 3 for some, as its first request. */
+export function askForEntropy(script: GuestScript, bytes: number): void {
+  const { descriptors } = queuePlace(3, 0);
+  const { data: address } = requestPlace(0);
+  placeChain(script, descriptors, 0, [{ address, length: bytes, write: true }]);
+  offer(script, 3, 0, 0, 0);
 }

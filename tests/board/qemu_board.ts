@@ -2,7 +2,7 @@
 import { GuestMemory } from "../../lib/cpu/memory.ts";
 import type { MachineConfiguration } from "../../lib/board/configuration.ts";
 import { Machine } from "../../lib/board/machine.ts";
-import type { Completion } from "../../lib/board/operation.ts";
+import { bytesBrought, type Completion } from "../../lib/board/operation.ts";
 import type { GuestScript } from "./guest_script.ts";
 
 const qemu = "qemu-system-riscv64";
@@ -11,8 +11,12 @@ const diskSectors = 4096;
 
 const configuration: MachineConfiguration = {
   ramBytes,
-  disks: [{ id: "disk", sectors: diskSectors }],
+  disks: [
+    { id: "disk", sectors: diskSectors },
+    { id: "block", sectors: diskSectors, bus: "blk" },
+  ],
   bills: true,
+  entropy: true,
 };
 
 /** Guest memory after a run. */
@@ -38,7 +42,9 @@ export async function onQemu(script: GuestScript): Promise<Aftermath> {
   const folder = await Deno.makeTempDir({ prefix: "lockstep-board-" });
   try {
     await Deno.writeFile(`${folder}/image`, script.bytes());
-    await Deno.writeFile(`${folder}/disk`, new Uint8Array(512 * diskSectors));
+    for (const name of ["disk", "block"]) {
+      await Deno.writeFile(`${folder}/${name}`, new Uint8Array(512 * diskSectors));
+    }
     const child = new Deno.Command("timeout", {
       args: [
         ...["20", qemu, "-display", "none", "-serial", "null", "-monitor", "none", "-bios", "none"],
@@ -52,6 +58,9 @@ export async function onQemu(script: GuestScript): Promise<Aftermath> {
         ...["-device", "virtio-serial-device,max_ports=1,bus=virtio-mmio-bus.1"],
         ...["-chardev", `file,id=bills,path=${folder}/bills`],
         ...["-device", "virtconsole,chardev=bills"],
+        ...["-device", "virtio-rng-device,bus=virtio-mmio-bus.3"],
+        ...["-drive", `if=none,id=block,format=raw,discard=unmap,file=${folder}/block`],
+        ...["-device", "virtio-blk-device,drive=block,serial=block,bus=virtio-mmio-bus.4"],
       ],
       stdout: "null",
       stderr: "piped",
@@ -80,11 +89,10 @@ export function onLockstep(script: GuestScript): Aftermath {
     machine.startEpoch(time);
     machine.run(100_000);
     const completions = [...machine.outstanding.values()].map(({ number, request }): Completion => {
-      const read = request.kind === "disk-read" ? request.sectors * 512 : 0;
       return {
         operation: number,
         status: "done",
-        blocks: machine.dmaBlocks(number, new Uint8Array(read)),
+        blocks: machine.dmaBlocks(number, new Uint8Array(bytesBrought(request))),
       };
     });
     time = { base: machine.time, rate: 2 ** 20 };

@@ -1,10 +1,14 @@
 /** The board's registers and SCSI answers, compared with those of QEMU's board. */
 import { assertEquals } from "@std/assert";
+import { blkType } from "../../lib/board/virtio_blk_format.ts";
+import { segment } from "./blk_driver.ts";
 import {
+  askForEntropy,
   GuestScript,
   queuePlace,
   requestPlace,
   results,
+  sendBlkRequest,
   sendCommand,
   startDevice,
 } from "./guest_script.ts";
@@ -314,4 +318,121 @@ compare("SCSI commands answer", async () => {
       assertEquals(answers[0], answers[1]);
     });
   }
+});
+
+compare("virtio-blk and virtio-rng registers and configuration read", async () => {
+  const script = new Comparison();
+  for (const number of [3, 4]) {
+    for (const offset of [0, 4, 8, 0xc, 0x44, 0x60, 0x70, 0xfc]) {
+      script.load(`slot ${number} register ${offset.toString(16)}`, slot(number) + offset);
+    }
+    script.store(slot(number) + 0x30, 1);
+    script.load(`slot ${number} size of a queue that is not there`, slot(number) + 0x34);
+    script.store(slot(number) + 0x30, 0).store(slot(number) + 0x70, 3);
+    script.store(slot(number) + 0x14, 0).load(`slot ${number} features`, slot(number) + 0x10);
+    script.store(slot(number) + 0x24, 1).store(slot(number) + 0x20, 1);
+    script.store(slot(number) + 0x70, 0xb).load(`slot ${number} status`, slot(number) + 0x70);
+    script.store(slot(number) + 0x70, 0).load(`slot ${number} reset`, slot(number) + 0x70);
+  }
+  for (let offset = 0; offset < 56; offset += 4) {
+    script.load(`configuration ${offset}`, slot(4) + 0x100 + offset);
+  }
+  script.load("write_zeroes_may_unmap", slot(4) + 0x100 + 56, 1);
+  script.load("a byte of the configuration", slot(4) + 0x100 + 1, 1);
+  await script.run({
+    // Our requests are bounded (SIZE_MAX). QEMU tells a geometry, and has a cache that can be switched off.
+    "slot 4 features": [0x3000_6646n, 0x3000_6e54n],
+    "configuration 8": [8192n, 0n],
+    // Its queues are longer.
+    "configuration 12": [126n, 254n],
+    // Cylinders, heads and sectors of its geometry.
+    "configuration 16": [0n, 0x3f10_0004n],
+    // Our blocks are pages of the host: exponent 3, and 8 sectors at least.
+    "configuration 24": [0x8_0003n, 0n],
+    // Its write cache is on, one queue each.
+    "configuration 32": [0x1_0000n, 0x1_0001n],
+    // What one discard or write-zeroes request may name: 16 ranges of 2 GiB; one range, in whole pages here.
+    "configuration 36": [2n ** 22n, 0x3f_ffffn],
+    "configuration 40": [16n, 1n],
+    "configuration 44": [8n, 1n],
+    "configuration 48": [2n ** 22n, 0x3f_ffffn],
+    "configuration 52": [16n, 1n],
+    // Zeros are written here; QEMU may make holes.
+    "write_zeroes_may_unmap": [0n, 1n],
+  });
+});
+
+const requests: readonly {
+  readonly name: string;
+  readonly type: number;
+  readonly data?: Parameters<typeof sendBlkRequest>[3];
+  /** Bytes of the answer that are equal. */
+  readonly equal?: number;
+}[] = [
+  { name: "GET_ID", type: blkType.getId, data: { inBytes: 20 }, equal: 20 },
+  { name: "GET_ID, short", type: blkType.getId, data: { inBytes: 3 }, equal: 3 },
+  { name: "OUT", type: blkType.out, data: { sector: 7, out: new Uint8Array(1024) } },
+  { name: "IN", type: blkType.in, data: { sector: 4095, inBytes: 512 }, equal: 512 },
+  { name: "IN beyond the end", type: blkType.in, data: { sector: 4095, inBytes: 1024 } },
+  { name: "IN far beyond the end", type: blkType.in, data: { sector: 2 ** 53, inBytes: 512 } },
+  {
+    name: "OUT beyond the end",
+    type: blkType.out,
+    data: { sector: 4096, out: new Uint8Array(512) },
+  },
+  { name: "IN of a part of a sector", type: blkType.in, data: { inBytes: 100 } },
+  { name: "OUT of a part of a sector", type: blkType.out, data: { out: new Uint8Array(700) } },
+  { name: "FLUSH", type: blkType.flush },
+  { name: "DISCARD", type: blkType.discard, data: { out: segment(8, 8) } },
+  { name: "DISCARD beyond the end", type: blkType.discard, data: { out: segment(4090, 8) } },
+  { name: "DISCARD with unmap", type: blkType.discard, data: { out: segment(8, 8, 1) } },
+  { name: "DISCARD with an unknown flag", type: blkType.discard, data: { out: segment(8, 8, 2) } },
+  { name: "WRITE_ZEROES", type: blkType.writeZeroes, data: { out: segment(1, 9) } },
+  { name: "WRITE_ZEROES with unmap", type: blkType.writeZeroes, data: { out: segment(1, 9, 1) } },
+  {
+    name: "WRITE_ZEROES with an unknown flag",
+    type: blkType.writeZeroes,
+    data: { out: segment(1, 9, 4) },
+  },
+  {
+    name: "WRITE_ZEROES beyond the end",
+    type: blkType.writeZeroes,
+    data: { out: segment(4096, 1) },
+  },
+  { name: "an unknown type", type: 99 },
+];
+
+compare("virtio-blk requests answer", async () => {
+  const script = new GuestScript();
+  startDevice(script, 4, 1);
+  requests.forEach(({ type, data }, count) => {
+    sendBlkRequest(script, count, type, data);
+    script.waitFor(queuePlace(4, 0).used + 2, count + 1);
+  });
+  script.store(finisher, 0x5555).loopForEver();
+  const [here, there] = [onLockstep(script), await onQemu(script)].map((side) =>
+    requests.map(({ name, equal = 0 }, count) => {
+      const { response, data } = requestPlace(count);
+      const used = side.read(queuePlace(4, 0).used + 4 + 8 * count, 8);
+      return {
+        name,
+        status: side.read(response, 1)[0],
+        head: used[0],
+        data: [...side.read(data, equal)],
+      };
+    })
+  );
+  assertEquals(here, there);
+});
+
+compare("virtio-rng fills a buffer", async () => {
+  const script = new GuestScript();
+  startDevice(script, 3, 1);
+  askForEntropy(script, 16);
+  script.waitFor(queuePlace(3, 0).used + 2, 1);
+  script.store(finisher, 0x5555).loopForEver();
+  const used = [onLockstep(script), await onQemu(script)].map((
+    side,
+  ) => [...side.read(queuePlace(3, 0).used, 12)]);
+  assertEquals(used[0], used[1]);
 });
