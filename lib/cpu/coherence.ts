@@ -118,9 +118,9 @@ export class CacheCoherence implements Coherence {
       if ((this.#words[(RAM + entry) >>> 2]! & ENTRY_VALID) === 0) return;
       const index = entry % PAGE_BYTES / ENTRY_BYTES;
       // Bits 63:39 of an address are what bit 38 is.
-      this.#tlb.removePage(use << 21 | index << 12, use << 14 >> 25);
+      if (!this.#tlb.removePage(use << 21 | index << 12, use << 14 >> 25)) return;
     }
-    // The next instruction may have to come from elsewhere.
+    // The page being executed is in a fetch TLB: the next instruction may have to come from elsewhere.
     this.#budget.attend();
   }
 

@@ -74,11 +74,19 @@ export const operations: readonly Operation[] = [
 class Node {
   /** The number of the operation that ends here, if one does. */
   number: number | undefined;
-  readonly next = new Map<string, Node>();
+  readonly next = new Map<number, Node>();
 }
 
-const stepKey = ({ instruction, length, near }: Part, forward: Forward) =>
-  `${instruction.name} ${length} ${near} ${forward}`;
+const instructionNumber: ReadonlyMap<Instruction, number> = new Map(
+  [...instructions, illegal].map((instruction, index) => [instruction, index]),
+);
+const forwardNumber: Readonly<Record<Forward, number>> = { none: 0, rs1: 1, rs2: 2 };
+
+/** A number for each part with what it uses. Decoding looks for many of them. */
+function stepKey({ instruction, length, near }: Part, forward: Forward): number {
+  const variant = (length === 2 ? 1 : 0) | (near ? 2 : 0) | forwardNumber[forward] << 2;
+  return instructionNumber.get(instruction)! << 4 | variant;
+}
 
 const root = new Node();
 operations.forEach(({ parts, forwards }, index) => {

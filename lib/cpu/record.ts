@@ -10,7 +10,7 @@
  * 12  the instruction's bits  (32 bits)
  * ```
  */
-import { decode, type Decoded, lengthOf } from "../isa/decoder.ts";
+import { decode, type Decoded, instructions, lengthOf } from "../isa/decoder.ts";
 import {
   FLOAT_REGISTERS,
   INTEGER_REGISTERS,
@@ -20,7 +20,8 @@ import {
 } from "./layout.ts";
 import { isRelative, OperationSearch, type Part } from "./operations.ts";
 import type { Forward } from "./idioms.ts";
-import type { Format } from "../isa/instruction.ts";
+import type { Format, Instruction } from "../isa/instruction.ts";
+import { illegal } from "../isa/privileged.ts";
 
 /** Offsets of the parts of a record. */
 export const RECORD = { operation: 0, rd: 2, rs1: 4, rs2: 6, imm: 8, bits: 12 } as const;
@@ -129,11 +130,20 @@ function forwarded(first: Decoded, second: Decoded): Forward {
 }
 
 const floatNames = { rd: "fd", rs1: "fs1", rs2: "fs2" } as const;
+type Operand = keyof typeof floatNames;
+
+/** For each instruction which registers its operands name. */
+const registerFiles: ReadonlyMap<Instruction, Readonly<Record<Operand, number>>> = new Map(
+  [...instructions, illegal].map((instruction) => {
+    const file = (operand: Operand) =>
+      instruction.operands.includes(floatNames[operand]) ? FLOAT_REGISTERS : INTEGER_REGISTERS;
+    return [instruction, { rd: file("rd"), rs1: file("rs1"), rs2: file("rs2") }];
+  }),
+);
 
 /** Where in memory the register is that an operand names. */
-function register(decoded: Decoded, operand: keyof typeof floatNames): number {
-  const isFloat = decoded.instruction.operands.includes(floatNames[operand]);
-  return (isFloat ? FLOAT_REGISTERS : INTEGER_REGISTERS) + 8 * decoded[operand];
+function register(decoded: Decoded, operand: Operand): number {
+  return registerFiles.get(decoded.instruction)![operand] + 8 * decoded[operand];
 }
 
 function isNear({ instruction, length, imm }: Decoded, pageOffset: number): boolean {

@@ -19,6 +19,7 @@ import {
 
 const ENTRY_WORDS = TLB_ENTRY_BYTES / 4;
 const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
+const KINDS = TLB_BANK_BYTES / TLB_BYTES;
 const VALUE_WORD = 2;
 
 /** Offsets of the banks in memory. */
@@ -39,7 +40,7 @@ export type TlbKind = typeof READ_TLB | typeof WRITE_TLB | typeof FETCH_TLB;
 /** All TLBs of the hart. */
 export class Tlb {
   readonly #words: Int32Array;
-  readonly #used = new Uint8Array(TLB_BANK_COUNT * 3);
+  readonly #used = new Uint8Array(TLB_BANK_COUNT * KINDS);
 
   /** The TLBs in this memory, empty. */
   constructor(memory: GuestMemory) {
@@ -69,7 +70,7 @@ export class Tlb {
 
   /** Empties the write TLBs. */
   flushWrites(): void {
-    for (let table = WRITE_TLB / TLB_BYTES; table < this.#used.length; table += 3) {
+    for (let table = WRITE_TLB / TLB_BYTES; table < this.#used.length; table += KINDS) {
       this.#empty(table);
     }
   }
@@ -79,17 +80,22 @@ export class Tlb {
     this.#remove(WRITE_TLB, (tagLow, value) => ((tagLow + value) | 0) === (page | 0));
   }
 
-  /** Removes what is mapped at the page of a virtual address, in every bank that translates. */
-  removePage(low: number, high: number): void {
+  /**
+   * Removes what is mapped at the page of a virtual address, in every bank that translates; answers
+   * whether a fetch mapping was among that.
+   */
+  removePage(low: number, high: number): boolean {
     const words = this.#words;
+    let fetches = false;
     const within = low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
     for (let table = 0; table < TRANSLATED_TABLES; table++) {
       const at = (TLB_BANKS + table * TLB_BYTES + within) >> 2;
-      if (words[at] === low && words[at + 1] === high) {
-        words[at] = -1;
-        words[at + 1] = -1;
-      }
+      if (words[at] !== low || words[at + 1] !== high) continue;
+      words[at] = -1;
+      words[at + 1] = -1;
+      if (table % KINDS === FETCH_TLB / TLB_BYTES) fetches = true;
     }
+    return fetches;
   }
 
   /** Removes the fetch mappings of a decoded page. */
@@ -99,7 +105,7 @@ export class Tlb {
 
   #remove(kind: TlbKind, matches: (tagLow: number, value: number) => boolean): void {
     const words = this.#words;
-    for (let table = kind / TLB_BYTES; table < this.#used.length; table += 3) {
+    for (let table = kind / TLB_BYTES; table < this.#used.length; table += KINDS) {
       if (this.#used[table] === 0) continue;
       const start = (TLB_BANKS + table * TLB_BYTES) >> 2;
       const end = start + TLB_ENTRIES * ENTRY_WORDS;
