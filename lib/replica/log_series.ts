@@ -52,12 +52,13 @@ export class LogSeries implements MachineLog {
   readonly #events: AttachmentEvents;
   #current: Part;
   #successor: Part | undefined;
-  /** Parts with an end on its way. */
-  readonly #ending = new Set<Part>();
+  /** Parts with an end on its way, and when it is there. */
+  readonly #ending = new Map<Part, Promise<void>>();
   /** Whole files, oldest first. */
   readonly #whole: { readonly number: number; readonly bytes: number }[] = [];
   #removedBytes = 0;
   #lost = false;
+  #ended = false;
 
   /** Begins the first file; the machine stands at an epoch's end. */
   constructor(options: LogSeriesOptions) {
@@ -81,6 +82,7 @@ export class LogSeries implements MachineLog {
   }
 
   send(record: LogRecord): void {
+    if (record.kind === "end") this.#ended = true;
     this.#current.log.send(record);
     this.#successor?.log.send(record);
   }
@@ -105,7 +107,8 @@ export class LogSeries implements MachineLog {
   }
 
   async finish(): Promise<void> {
-    await Promise.all(this.#begun.map(({ log }) => log.finish()));
+    const last = [this.#current, ...this.#successor ? [this.#successor] : []];
+    await Promise.all([...this.#ending.values(), ...last.map(({ log }) => log.finish())]);
   }
 
   close(): void {
@@ -114,7 +117,7 @@ export class LogSeries implements MachineLog {
 
   get #begun(): readonly Part[] {
     const successor = this.#successor ? [this.#successor] : [];
-    return [...this.#ending, this.#current, ...successor];
+    return [...this.#ending.keys(), this.#current, ...successor];
   }
 
   get #keptBytes(): number {
@@ -149,7 +152,8 @@ export class LogSeries implements MachineLog {
       const { log } = part;
       if (log.acknowledgedEpoch >= log.epoch) part.startBytes ??= log.sentBytes;
     }
-    if (this.#successor?.startBytes !== undefined) this.#goOn(this.#successor);
+    // Behind the log's own end nobody goes on.
+    if (this.#successor?.startBytes !== undefined && !this.#ended) this.#goOn(this.#successor);
     this.#keepBelowLimit();
   }
 
@@ -158,15 +162,15 @@ export class LogSeries implements MachineLog {
     const ending = this.#current;
     this.#current = successor;
     this.#successor = undefined;
-    this.#ending.add(ending);
     const end: EndRecord = { kind: "end", reason: "continued" };
     ending.log.send(end);
-    void ending.log.finish().then(() => {
+    const finished = ending.log.finish().then(() => {
       ending.log.close();
       this.#ending.delete(ending);
       this.#whole.push({ number: ending.number, bytes: ending.log.sentBytes });
       this.#keepBelowLimit();
     });
+    this.#ending.set(ending, finished);
   }
 
   #keepBelowLimit(): void {

@@ -38,18 +38,19 @@ function series(limitMib: number) {
     snapshotBytes: () => snapshotMib * MEBIBYTE,
     lost: (reason) => void lost.push(reason),
   });
+  async function runEpochs(epochs: number): Promise<void> {
+    for (let index = 0; index < epochs; index++) {
+      for (let note = 0; note < 16; note++) log.send({ kind: "note", text: "x".repeat(4000) });
+      log.epochEnded();
+      if (log.full) await log.drained();
+      await pause(0);
+    }
+  }
   return {
     ...{ log, removed, opened, lost },
     /** Sends about so many MiB, in epochs. */
-    async run(mib: number) {
-      for (let index = 0; index < mib * 16; index++) {
-        log.send({ kind: "note", text: "x".repeat(4000) });
-        for (let more = 0; more < 15; more++) log.send({ kind: "note", text: "x".repeat(4000) });
-        log.epochEnded();
-        if (log.full) await log.drained();
-        await pause(0);
-      }
-    },
+    run: (mib: number) => runEpochs(mib * 16),
+    runEpochs,
     grow: (mib: number) => void (snapshotMib = mib),
   };
 }
@@ -71,6 +72,18 @@ Deno.test("files follow each other, and the oldest are removed", async () => {
   assertEquals(removed, removed.map((_, index) => index + 1));
   assertEquals(opened.length - removed.length >= 2, true, `${opened} ${removed}`);
   log.close();
+});
+
+Deno.test("a log that ends while a file is being ended, or one is begun, ends without a loss", async () => {
+  // Wherever between two turns the end comes.
+  for (let epochs = 146; epochs < 154; epochs++) {
+    const { log, lost, runEpochs } = series(40);
+    await runEpochs(epochs);
+    log.send({ kind: "end", reason: "detach" });
+    await log.finish();
+    assertEquals(lost, [], `after ${epochs} epochs`);
+    log.close();
+  }
 });
 
 Deno.test("a guest whose snapshots outgrow the limit loses its log, and is told the limit it needs", async () => {
