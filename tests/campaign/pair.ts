@@ -1,4 +1,4 @@
-/** A primary that runs the teller, and its backup, over every kind of stream. */
+/** A primary and its backup, over every kind of stream. */
 import type { Part } from "./part.ts";
 import { devicesOn, type Site } from "./site.ts";
 
@@ -11,10 +11,14 @@ export type Stream = typeof STREAMS[number];
 /** How the two are started. */
 export interface PairOptions {
   readonly stream: Stream;
-  /** How the disk is attached; to the SCSI controller when absent. */
+  /** How the teller's disk is attached; to the SCSI controller when absent. */
   readonly bus?: "scsi" | "blk";
-  /** The teller's boot arguments. */
+  /** The guest's boot arguments. */
   readonly boot: string;
+  /** The guest, as options (default: the teller). */
+  readonly guest?: string;
+  /** Its devices, as options (default: the teller's). */
+  readonly devices?: string;
   /** Of each disk operation, milliseconds; half before it is performed, half after. */
   readonly diskLatency?: number;
   /** More options for the backup. */
@@ -35,10 +39,11 @@ export const LOG = "run.log";
 /** Starts both. With a file the backup starts when the primary counts on it, otherwise nearly at once. */
 export async function startPair(
   site: Site,
-  { stream, bus = "scsi", boot, diskLatency = 1, backup = "" }: PairOptions,
+  options: PairOptions,
 ): Promise<Pair> {
-  const devices = `${devicesOn(bus)} --disk-latency ${diskLatency}`;
-  const machine = `as primary lockstep primary teller ${devices} --append '${boot}'`;
+  const { stream, guest = "teller", bus = "scsi", diskLatency = 1, backup = "" } = options;
+  const devices = `${options.devices ?? devicesOn(bus)} --disk-latency ${diskLatency}`;
+  const machine = `as primary lockstep primary ${guest} ${devices} --append '${options.boot}'`;
   const follow = (from: string) => `as backup lockstep backup ${from} ${devices} ${backup}`;
   const pair = { primary: site.part("primary"), backup: site.part("backup") };
   switch (stream) {

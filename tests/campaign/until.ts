@@ -1,8 +1,8 @@
 /** Waiting for what other processes do. */
 import { pause } from "../../lib/host/pause.ts";
 
-/** A wait that takes longer than this has failed, milliseconds. Nothing here takes a tenth of it. */
-const PATIENCE_MILLISECONDS = 60_000;
+/** A wait that takes longer than this has failed, milliseconds. Nothing here takes a quarter of it. */
+const PATIENCE_MILLISECONDS = 120_000;
 
 const LOOK_MILLISECONDS = 2;
 

@@ -1,10 +1,10 @@
 /** Debian's ext4 and sqlite3 on both of our disks. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { DatabaseSync } from "node:sqlite";
 import { withFolder } from "../host/temporary_folder.ts";
-import { assertSoundDisk, listOnDisk, takeFromDisk } from "./disk_check.ts";
+import { assertSoundDisk, listOnDisk } from "./disk_check.ts";
 import { freshDisk, linuxTest } from "./linux_guest.ts";
 import { LinuxMachine, linuxWords } from "./linux_machine.ts";
+import { assertTransactionsKept } from "./transactions.ts";
 
 for (const bus of ["scsi", "blk"] as const) {
   linuxTest(
@@ -42,9 +42,6 @@ linuxTest(
       );
       assertEquals(receipts, Array.from({ length: 40 }, (_, index) => index + 1));
 
-      await takeFromDisk(disk, "/bank.db", `${folder}/bank.db`);
-      using database = new DatabaseSync(`${folder}/bank.db`, { readOnly: true });
-      const rows = database.prepare("SELECT number FROM transfer ORDER BY rowid").all();
-      assertEquals(rows.map(({ number }) => number), receipts);
+      await assertTransactionsKept(disk, 40);
     }),
 );
