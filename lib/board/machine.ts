@@ -7,7 +7,7 @@
  * ```
  */
 import { Digester } from "../cpu/digest.ts";
-import { type HandOver, Hart } from "../cpu/hart.ts";
+import { type HandOver, Hart, type HartState } from "../cpu/hart.ts";
 import { GuestMemory } from "../cpu/memory.ts";
 import type { BootImage } from "./boot_image.ts";
 import { DeviceBus } from "./bus.ts";
@@ -440,6 +440,11 @@ export class Machine {
       consoleInput: this.#uart.input(),
       boot: this.image.boot,
     };
+  }
+
+  /** The hart's registers, CSRs and counts as they stand. */
+  hartState(): HartState {
+    return this.#hart.save();
   }
 
   /** Drops what the hart has cached; invisible to the guest (design invariant 9). */

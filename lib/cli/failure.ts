@@ -1,5 +1,7 @@
 /** Errors as one clear line and an exit code. */
 import { ConfigurationError, ImageError, StateError } from "../board/errors.ts";
+import { PositionError } from "../debug/position.ts";
+import { StoredLogError } from "../debug/stored_log.ts";
 import { DivergenceError } from "../epoch/divergence.ts";
 import { HostFileError, isGone } from "../host/fault.ts";
 import { SocketError } from "../host/unix_socket.ts";
@@ -39,6 +41,8 @@ const MEANINGS: readonly (readonly [ErrorClass, number])[] = [
   [StateError, ExitCode.refused],
   [LogError, ExitCode.refused],
   [ReplayError, ExitCode.refused],
+  [PositionError, ExitCode.refused],
+  [StoredLogError, ExitCode.refused],
   [HostFileError, ExitCode.refused],
   [DivergenceError, ExitCode.divergence],
   [StartRefusedError, ExitCode.unavailable],

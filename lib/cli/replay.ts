@@ -1,14 +1,17 @@
 /** `lockstep replay`: executes a log offline, checks every digest, and prints what the console showed. */
+import { positionForms } from "../debug/position.ts";
 import { ConsoleOutput } from "../host/console.ts";
 import { replay, type ReplaySummary } from "../replica/replaying.ts";
-import { type Arguments, type Command, numberOption } from "./command.ts";
+import { type Arguments, type Command, flag, numberOption } from "./command.ts";
 import { openConsole } from "./devices.ts";
 import { bytesText } from "./log_figures_text.ts";
 import { ExitCode, guestExit } from "./exit_codes.ts";
 import { logBytes } from "./log_file.ts";
 import { consoleOption, notesOption, quietOption } from "./machine_options.ts";
+import { positionOption } from "./position_option.ts";
 import type { Reporter } from "./reporter.ts";
 import { reporterFor } from "./report_form.ts";
+import { seekAndTell } from "./seek.ts";
 
 const fromSnapshotOption = numberOption(
   "from-snapshot",
@@ -17,7 +20,18 @@ const fromSnapshotOption = numberOption(
   { least: 0, most: Number.MAX_SAFE_INTEGER },
 );
 
+const toOption = positionOption(
+  "to",
+  `Go to ${positionForms}, and say how the machine stands there`,
+);
+const registersOption = flag("registers", "With --to: all registers, too");
+
 async function replayCommandRun(given: Arguments): Promise<number> {
+  const to = given.value(toOption);
+  if (to) {
+    const registers = given.value(registersOption) === true;
+    return await seekAndTell(given.operand("FILE|-"), to, registers);
+  }
   const reporter = reporterFor(given);
   const source = await logBytes(given.operand("FILE|-"));
   const { sink } = openConsole(given.value(consoleOption), "stdout", undefined);
@@ -72,8 +86,15 @@ export const replayCommand: Command = {
   details: [
     "Prints the console output again. A log that just stops is replayed to its last whole record, " +
     "with exit code 67; a damaged one is refused there, with exit code 65. Nobody is promoted.",
+    "A position is a number of steps since power-on (retired instructions, traps and interrupts); the " +
+    "end of an epoch; guest time; or the moment at which a text has been put out at the console.",
   ],
-  options: [fromSnapshotOption, consoleOption, quietOption, notesOption],
-  examples: ["lockstep replay clock.log", "lockstep replay clock.log --from-snapshot 2"],
+  options: [toOption, registersOption, fromSnapshotOption, consoleOption, quietOption, notesOption],
+  examples: [
+    "lockstep replay clock.log",
+    "lockstep replay clock.log --from-snapshot 2",
+    "lockstep replay clock.log --to epoch:20 --registers",
+    "lockstep replay clock.log --to \"console:'tick 3'\"",
+  ],
   run: replayCommandRun,
 };

@@ -21,10 +21,15 @@ export class RecordedEnvironment implements Environment {
   #reads: readonly bigint[] = [];
   #next = 0;
 
-  /** Starts an epoch with the values its record holds. */
-  load(reads: readonly bigint[]): void {
+  /** Starts an epoch with the values its record holds; `taken` of them the guest has had already. */
+  load(reads: readonly bigint[], taken = 0): void {
     this.#reads = reads;
-    this.#next = 0;
+    this.#next = taken;
+  }
+
+  /** Values of the record that the guest has asked for. */
+  get taken(): number {
+    return this.#next;
   }
 
   /** Values of the record that the guest has not asked for. */

@@ -29,6 +29,18 @@ export interface ReplicaEvents {
   console?(bytes: Uint8Array): void;
 }
 
+/** An epoch that has been begun and not finished: what the machine's own state does not say about it. */
+export interface EpochProgress {
+  /** Its record. */
+  readonly record: EpochRecord;
+  /** Steps of it that are left. */
+  readonly stepsLeft: number;
+  /** Environment reads that the guest has had. */
+  readonly readsTaken: number;
+  /** RAM pages that it has written, which are part of the digest at its end. */
+  readonly written: readonly number[];
+}
+
 /**
  * A machine in lockstep with a log: a backup's, or an offline replay's. Operations that it issues stay
  * outstanding until the log brings their completion (paper rule backup-deaf).
@@ -84,6 +96,29 @@ export class Replica {
     this.#stepsLeft = record.steps;
     this.#environment.load(record.reads);
     this.#orDiverge(record, () => this.machine.startEpoch(this.#time));
+  }
+
+  /** Whether an epoch has been begun and not finished. */
+  get isInEpoch(): boolean {
+    return this.#record !== undefined;
+  }
+
+  /** How far the epoch that has been begun has come. */
+  get progress(): EpochProgress | undefined {
+    return this.#record && {
+      record: this.#record,
+      stepsLeft: this.#stepsLeft,
+      readsTaken: this.#environment.taken,
+      written: this.machine.memory.writtenPages(),
+    };
+  }
+
+  /** In place of {@linkcode begin}, for a machine that was saved in the middle of an epoch. */
+  resume({ record, stepsLeft, readsTaken, written }: EpochProgress): void {
+    this.#record = record;
+    this.#stepsLeft = stepsLeft;
+    this.#environment.load(record.reads, readsTaken);
+    for (const page of written) this.machine.memory.markWritten(page);
   }
 
   /**

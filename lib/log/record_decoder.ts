@@ -41,22 +41,34 @@ const limits = {
   bignums: false,
 };
 
+/** What precedes the place at which a stream is read: nothing but the chain's seed, or a record. */
+export interface StreamStart {
+  /** The checksum of the record before. */
+  readonly checksum: Uint8Array;
+  /** Number of the first record that is read. */
+  readonly records: number;
+  /** Where its frame starts, in bytes from the start of the stream. */
+  readonly byteLength: number;
+}
+
 /** Decodes the records of one stream. Give it every byte with `push`, then call `finish`. */
 export class SequenceDecoder<AnyRecord extends { readonly kind: string }> {
   readonly #type: FieldType<AnyRecord>;
   readonly #lastKind: AnyRecord["kind"];
   readonly #chain: ChecksumChain;
   readonly #scanner = new FrameScanner();
-  #records = 0;
-  #byteLength = 0;
+  #records: number;
+  #byteLength: number;
   #ended = false;
   #failure: LogError | undefined;
 
-  /** `lastKind` is the kind after which nothing follows; `seed` starts the checksum chain. */
-  constructor(type: FieldType<AnyRecord>, lastKind: AnyRecord["kind"], seed: Uint8Array) {
+  /** `lastKind` is the kind after which nothing follows; `start` is where the stream is read from. */
+  constructor(type: FieldType<AnyRecord>, lastKind: AnyRecord["kind"], start: StreamStart) {
     this.#type = type;
     this.#lastKind = lastKind;
-    this.#chain = new ChecksumChain(seed);
+    this.#chain = new ChecksumChain(start.checksum);
+    this.#records = start.records;
+    this.#byteLength = start.byteLength;
   }
 
   /** Whole records decoded so far. */
@@ -165,8 +177,9 @@ function kindOf(wire: unknown): string | undefined {
 
 /** Decodes the records of one log stream. The order of records is `LogGrammar`'s business. */
 export class RecordDecoder extends SequenceDecoder<LogRecord> {
-  constructor() {
-    super(logRecord, "end", logSeed);
+  /** Reads a log from its header on, or behind a record whose checksum is known. */
+  constructor(start: StreamStart = { checksum: logSeed, records: 0, byteLength: 0 }) {
+    super(logRecord, "end", start);
   }
 }
 
@@ -174,6 +187,6 @@ export class RecordDecoder extends SequenceDecoder<LogRecord> {
 export class ReturnDecoder extends SequenceDecoder<ReturnRecord> {
   /** `member` is the member id in the header of the log that was sent. */
   constructor(member: string) {
-    super(returnRecord, "leave", returnSeed(member));
+    super(returnRecord, "leave", { checksum: returnSeed(member), records: 0, byteLength: 0 });
   }
 }

@@ -19,12 +19,16 @@ export class SnapshotRestorer {
   readonly #assembler: SnapshotAssembler;
 
   /**
-   * Allocates the machine's memory.
+   * Prepares the machine's memory.
    *
-   * @param header The stream's header; its machine's memory is allocated now.
+   * @param header The stream's header.
+   * @param memory Holds zeros, and becomes the machine's own; allocated unless it is given.
    */
-  constructor(private readonly header: HeaderRecord) {
-    this.#memory = new GuestMemory(header.configuration.ramBytes);
+  constructor(
+    private readonly header: HeaderRecord,
+    memory: GuestMemory = new GuestMemory(header.configuration.ramBytes),
+  ) {
+    this.#memory = memory;
     this.#assembler = new SnapshotAssembler({
       ram: (page, data) => this.#memory.write(GuestMemory.ramBase + page * data.length, data),
       image: (page, data) => void this.#image.set(page, data),

@@ -1,0 +1,148 @@
+/** Where everything stands in a log: for each epoch its place, its last step and the time behind it. */
+import type { TimeBase } from "../board/environment.ts";
+import { RATE_SCALE, ticksOf } from "../epoch/guest_time.ts";
+import type { EndRecord } from "../epoch/record.ts";
+import type { LogItem } from "../log/record_decoder.ts";
+import { GrowingNumbers } from "./growing_numbers.ts";
+import type { Moment } from "./moment.ts";
+
+/** A record's place in its log. */
+export interface Place {
+  /** 0 for the header. */
+  readonly number: number;
+  /** Where its frame starts. */
+  readonly byteOffset: number;
+}
+
+/** A key snapshot in the log. */
+export interface KeySnapshot extends Moment {
+  /** The record before its first one. */
+  readonly before: Place;
+}
+
+/** What a log holds, built from its records in order; they must have passed `LogGrammar`. */
+export class LogMap {
+  /** The key snapshots, in order. */
+  readonly snapshots: KeySnapshot[] = [];
+  #endRecord: EndRecord | undefined;
+  /** Epoch of the first snapshot; what follows has an entry for it and for each epoch after it. */
+  #first = 0;
+  readonly #numbers = new GrowingNumbers();
+  readonly #offsets = new GrowingNumbers();
+  readonly #steps = new GrowingNumbers();
+  readonly #bases = new GrowingNumbers();
+  readonly #rates = new GrowingNumbers();
+  #last: Place | undefined;
+  #beforeSnapshot: Place | undefined;
+
+  /** Takes the next record of the log. */
+  add({ record, number, byteOffset }: LogItem): void {
+    const place = { number, byteOffset };
+    switch (record.kind) {
+      case "snapshot-begin":
+        this.#beforeSnapshot = this.#last;
+        break;
+      case "snapshot-commit": {
+        const { epoch, steps: step, time } = record;
+        // The grammar has a header before every snapshot.
+        this.snapshots.push({ epoch, step, before: this.#beforeSnapshot! });
+        if (this.snapshots.length > 1) break;
+        this.#first = epoch;
+        this.#addEpoch(place, step, time);
+        break;
+      }
+      case "epoch":
+        this.#addEpoch(place, this.end.step + record.steps, record.time);
+        break;
+      case "end":
+        this.#endRecord = record;
+    }
+    this.#last = place;
+  }
+
+  /** Whether there is anything to replay. */
+  get isEmpty(): boolean {
+    return this.snapshots.length === 0;
+  }
+
+  /** The moment of the first snapshot. */
+  get start(): Moment {
+    return { epoch: this.#first, step: this.#steps.at(0) };
+  }
+
+  /** The end of the last epoch. */
+  get end(): Moment {
+    const last = this.#steps.length - 1;
+    return { epoch: this.#first + last, step: this.#steps.at(last) };
+  }
+
+  /** The record that ends the log; absent in one that just stops. */
+  get endRecord(): EndRecord | undefined {
+    return this.#endRecord;
+  }
+
+  /** Guest time at the end of the last epoch, ticks. */
+  get endTicks(): number {
+    return this.#bases.at(this.#bases.length - 1);
+  }
+
+  /** The record that ends this epoch: its own, or the commit of the first snapshot. */
+  placeOf(epoch: number): Place {
+    const index = epoch - this.#first;
+    return { number: this.#numbers.at(index), byteOffset: this.#offsets.at(index) };
+  }
+
+  /** The end of an epoch; undefined when the log does not have it. */
+  atEpoch(epoch: number): Moment | undefined {
+    const index = epoch - this.#first;
+    return index >= 0 && index < this.#steps.length
+      ? { epoch, step: this.#steps.at(index) }
+      : undefined;
+  }
+
+  /**
+   * The moment just before the step after `step` is taken: everything has been delivered that is delivered
+   * there. Undefined when the log does not have it.
+   */
+  atStep(step: number): Moment | undefined {
+    const index = this.#steps.countUpTo(step) - 1;
+    return index >= 0 && step <= this.end.step ? { epoch: this.#first + index, step } : undefined;
+  }
+
+  /** Whether the machine goes through this moment. */
+  has({ epoch, step }: Moment): boolean {
+    const from = this.atEpoch(epoch)?.step;
+    if (from === undefined || step <= from) return step === from;
+    return step < (this.atEpoch(epoch + 1)?.step ?? from);
+  }
+
+  /** The first moment at which guest time is at least `ticks`; undefined when it never is. */
+  atTime(ticks: number): Moment | undefined {
+    if (ticks > this.endTicks) return undefined;
+    const index = this.#bases.countUpTo(ticks - 1) - 1;
+    if (index < 0) return this.start;
+    const step = this.#steps.at(index) +
+      stepsFor(ticks - this.#bases.at(index), this.#rates.at(index));
+    const end = this.#steps.at(index + 1);
+    return step < end
+      ? { epoch: this.#first + index, step }
+      : { epoch: this.#first + index + 1, step: end };
+  }
+
+  #addEpoch({ number, byteOffset }: Place, step: number, { base, rate }: TimeBase): void {
+    this.#numbers.push(number);
+    this.#offsets.push(byteOffset);
+    this.#steps.push(step);
+    this.#bases.push(base);
+    this.#rates.push(rate);
+  }
+}
+
+/** Fewest steps in which `ticks` pass. */
+function stepsFor(ticks: number, rate: number): number {
+  let steps = Math.floor(ticks * (RATE_SCALE / rate));
+  // The quotient may be rounded either way.
+  while (steps > 0 && ticksOf(steps - 1, rate) >= ticks) steps--;
+  while (ticksOf(steps, rate) < ticks) steps++;
+  return steps;
+}
