@@ -34,7 +34,11 @@ export class Checkpoints {
   /** In the order of their moments. */
   readonly #kept: Checkpoint[] = [];
 
-  /** @param budgetBytes Most bytes that they take; one is always kept. */
+  /**
+   * None yet.
+   *
+   * @param budgetBytes Most bytes that they take; one is always kept.
+   */
   constructor(store: PageStore, budgetBytes: number) {
     this.#store = store;
     this.#budgetBytes = budgetBytes;

@@ -13,10 +13,11 @@ const RUN_PAGES = 256;
 const RUN_BYTES = 8 * RUN_PAGES;
 
 /** A page as it was at some moment. */
-class Page {
+export class Page {
   /** Runs that hold it. */
   users = 0;
 
+  /** `words` do not change any more. */
   constructor(readonly words: Int32Array) {}
 }
 
@@ -26,10 +27,11 @@ const ZERO = new Page(new Int32Array(PAGE_WORDS));
 ZERO.users = 1;
 
 /** Pages that stand in a row. */
-class Run {
+export class Run {
   /** Tables that hold it. */
   users = 0;
 
+  /** The pages do not change any more. */
   constructor(readonly pages: readonly Page[]) {}
 }
 

@@ -41,7 +41,8 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The forms of a position, for help and messages. */
-export const positionForms = "1234567, 500k, 1.5G, epoch:231, time:12.5 (also 80ms, 400us, " +
+export const positionForms: string =
+  "1234567, 500k, 1.5G, epoch:231, time:12.5 (also 80ms, 400us, " +
   "1250000ticks) or console:'text'";
 
 /**

@@ -1,5 +1,5 @@
 /** Digests at points of a log, from one replay that never goes back: what every seek is compared with. */
-import { Replica } from "../../lib/epoch/replica.ts";
+import type { Replica } from "../../lib/epoch/replica.ts";
 import { LogReader } from "../../lib/log/log_reader.ts";
 import { SnapshotRestorer } from "../../lib/replica/restore.ts";
 import { streamOf } from "../replay/playing.ts";
