@@ -6,7 +6,7 @@ import { assemble } from "./assemble.ts";
 import type { Mirror } from "./apt_sources.ts";
 import { type Manifest, soundManifest, writeManifest } from "./manifest.ts";
 import type { Progress } from "./progress.ts";
-import { fetchSuite } from "./suites.ts";
+import { type FetchedSuite, fetchSuite } from "./suites.ts";
 
 /** What folders are called in which a guest is made. */
 const BUILDING = "building-";
@@ -17,37 +17,49 @@ export interface CachedGuest {
   readonly manifest: Manifest;
 }
 
-/** The guest in the cache. Fetches it when it is not there, or when `update` asks for newer packages. */
-export async function guestFromCache(
-  cache: string,
-  mirrors: () => Promise<readonly Mirror[]>,
-  progress: Progress,
-  update: boolean,
-): Promise<CachedGuest> {
-  await Deno.mkdir(cache, { recursive: true });
+/** Which guest is wanted, and from where. */
+export interface Wanted {
+  /** The cache folder. */
+  readonly cache: string;
+  /** Suites, in the order in which they are tried. */
+  readonly suites: readonly string[];
+  /** Asked only when something must be fetched. */
+  readonly mirrors: () => Promise<readonly Mirror[]>;
+  /** Whether to look for newer packages. */
+  readonly update: boolean;
+}
+
+/** The guest in the cache. Fetches it when it is not there as it is wanted. */
+export async function guestFromCache(wanted: Wanted, progress: Progress): Promise<CachedGuest> {
+  await Deno.mkdir(wanted.cache, { recursive: true });
   // One at a time: another one waits here, and then finds the guest.
-  using lock = await Deno.open(`${cache}/lock`, { create: true, write: true });
+  using lock = await Deno.open(`${wanted.cache}/lock`, { create: true, write: true });
   await lock.lock(true);
-  const folder = `${cache}/guest`;
+  const folder = `${wanted.cache}/guest`;
   const there = await soundManifest(folder);
-  if (there !== undefined && !update) {
-    progress.step(`The guest is there already (${there.suite})`);
+  if (there !== undefined && wanted.suites.includes(there.suite) && !wanted.update) {
+    progress.step("The guest is there already");
     return { folder, manifest: there };
   }
-  await fetchGuest(cache, folder, await mirrors(), progress);
+  await removeLeftovers(wanted.cache);
+  const fetched = await fetchSuite(
+    wanted.suites,
+    `${wanted.cache}/apt`,
+    await wanted.mirrors(),
+    progress,
+  );
+  await replaceGuest(wanted.cache, folder, fetched, progress);
   const made = await soundManifest(folder);
   if (made === undefined) throw new Error("The guest was made, and is not there");
   return { folder, manifest: made };
 }
 
-async function fetchGuest(
+async function replaceGuest(
   cache: string,
   folder: string,
-  mirrors: readonly Mirror[],
+  fetched: FetchedSuite,
   progress: Progress,
 ): Promise<void> {
-  await removeLeftovers(cache);
-  const fetched = await fetchSuite(`${cache}/apt`, mirrors, progress);
   const building = await Deno.makeTempDir({ dir: cache, prefix: BUILDING });
   const scratch = `${building}/scratch`;
   const made = `${building}/guest`;

@@ -15,14 +15,15 @@ export interface FetchedSuite {
   readonly packages: readonly FetchedPackage[];
 }
 
-/** Fetches the guest's packages from the first suite that has them and verifies. */
+/** Fetches the guest's packages from the first of the suites that has them and verifies. */
 export async function fetchSuite(
+  suites: readonly string[],
   folder: string,
   mirrors: readonly Mirror[],
   progress: Progress,
 ): Promise<FetchedSuite> {
   const refusals: string[] = [];
-  for (const suite of SUITES) {
+  for (const suite of suites) {
     for (const mirror of mirrors) {
       progress.step(`Reading the index of ${suite} from ${mirror.uri}`);
       try {

@@ -2,6 +2,8 @@
 
 /** Exit codes of `deno task linux`. */
 export const exitCodes = {
+  /** The command line makes no sense. */
+  usage: 64,
   /** The mirror cannot serve a verified guest at this moment. */
   mirror: 69,
   /** This host cannot fetch it: not Debian, or a program is missing. */

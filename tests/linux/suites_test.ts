@@ -41,7 +41,7 @@ Deno.test({
       const heard = new Heard();
       const mirror = { uri: `file:${folder}/mirror`, keyring: KEYRING };
       const error = await assertRejects(
-        () => fetchSuite(`${folder}/apt`, [mirror], heard),
+        () => fetchSuite(SUITES, `${folder}/apt`, [mirror], heard),
         Trouble,
       );
       assertEquals(error.kind, "mirror");
