@@ -34,6 +34,8 @@ export const handOver: HandOver = {
     medeleg: 0xb1ffn,
     mideleg: 0x222n,
     mcounteren: 7n,
+    // Kernels without an SBI counter driver leave it alone, and their vDSO reads the time in U-mode.
+    scounteren: 7n,
     // One entry for every address, read, write and execute.
     pmpcfg0: 0x1fn,
     pmpaddr0: 2n ** 54n - 1n,

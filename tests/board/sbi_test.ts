@@ -214,6 +214,7 @@ Deno.test("the guest is entered in S-mode with what firmware leaves", () => {
   const fields = (machine.save().hart as { fields: Record<string, bigint> }).fields;
   assertEquals(fields["privilege"], 1n);
   assertEquals([fields["medeleg"], fields["mideleg"]], [0xb1ffn, 0x222n]);
+  assertEquals([fields["mcounteren"], fields["scounteren"]], [7n, 7n]);
   assertEquals(fields["mcause"], 0n);
   const [status, enabled, translation] = results(machine.memory, 6);
   assertEquals([status! & 0x122n, enabled, translation], [0n, 0n, 0n]);
