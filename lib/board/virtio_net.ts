@@ -118,8 +118,7 @@ export class VirtioNet implements VirtioDevice {
   }
 
   #transmit(): void {
-    // Bounded, since a used ring that lies on the available ring would make buffers available for ever.
-    for (let count = 0; count < maximumQueueSize; count++) {
+    for (;;) {
       const chain = this.#transport.take(queues.transmit);
       if (chain === undefined) break;
       const length = lengthOf(chain.readable) - headerBytes;

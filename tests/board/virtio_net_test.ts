@@ -144,19 +144,6 @@ Deno.test("a receive ring outside RAM has no room, and breaks nothing", () => {
   assertEquals(driver.needsReset(), true);
 });
 
-Deno.test("a used ring upon the available ring keeps the device busy for one queue only", () => {
-  const driver = new NetDriver(128);
-  driver.start(2);
-  const { available } = driver.addresses(1);
-  driver.board.store(0x030, 1);
-  driver.board.store(0x0a0, available);
-  driver.transmit(frame(60));
-  // What is returned is now available again: the used index is the available index.
-  driver.setAvailableIndex(1, 64);
-  driver.notify(1);
-  assert(driver.net.takeSent().length <= 128);
-});
-
 Deno.test("an epoch ends when much was sent, and what a replica never takes is bounded", () => {
   const driver = new NetDriver(128);
   driver.start(2);

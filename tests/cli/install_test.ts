@@ -42,6 +42,8 @@ Deno.test("the installed lockstep may use the sockets that its arguments name", 
       assertEquals(code, 69);
       assertMatch(stderr, /there is no such socket; start the other side first/);
     }
+    const network = ["run", "hello", "--net", "unix:none,mac=02:00:00:00:00:01"];
+    assertMatch((await run(installed, network, folder)).stderr, /there is no such socket/);
     const { stderr } = await run(installed, ["primary", "hello", `--to=unix:none`], folder);
     assertMatch(stderr, /there is no such socket; start the other side first/);
   }));

@@ -93,6 +93,11 @@ const withInput = (change: (input: Uint8Array) => Uint8Array): Alteration => (re
     ? undefined
     : { ...record, consoleInput: change(record.consoleInput) };
 
+const withFrames = (
+  change: (frames: readonly Uint8Array[]) => readonly Uint8Array[],
+): Alteration =>
+(record) => record.frames.length === 0 ? undefined : { ...record, frames: change(record.frames) };
+
 const withReads = (
   change: (reads: readonly bigint[]) => readonly bigint[] | undefined,
 ): Alteration =>
@@ -166,6 +171,16 @@ const alterations: Readonly<Record<string, Alteration>> = {
   "more input than there is room for": (record) => ({
     ...record,
     consoleInput: new Uint8Array(5000),
+  }),
+  "a frame changed": withFrames((frames) =>
+    frames.with(0, frames[0]!.with(20, frames[0]![20]! ^ 1))
+  ),
+  "a frame dropped": withFrames((frames) => frames.slice(1)),
+  "a frame repeated": withFrames((frames) => [...frames, frames[0]!]),
+  "a frame added": (record) => ({ ...record, frames: [...record.frames, new Uint8Array(60)] }),
+  "more frames than there is room for": (record) => ({
+    ...record,
+    frames: Array.from({ length: 128 }, () => new Uint8Array(60)),
   }),
   "less console output performed": (record) =>
     record.consolePerformed > 0
