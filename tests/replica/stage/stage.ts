@@ -3,6 +3,7 @@
  * temporary folder, with cables and processes that can fail at will.
  */
 import { audit, type AuditVerdict } from "../../../guests/teller/auditor.ts";
+import { guestMac } from "../../guests/net_client.ts";
 import { BootImage } from "../../../lib/board/boot_image.ts";
 import type { DiskBus } from "../../../lib/board/configuration.ts";
 import { Machine } from "../../../lib/board/machine.ts";
@@ -57,6 +58,8 @@ export interface PrimaryOptions {
     record: MembershipRecord,
   ) => Promise<void>;
   readonly newRun?: boolean;
+  /** The machine has a network device, and its frames come here. */
+  readonly onFrame?: (frame: Uint8Array) => void;
 }
 
 /** What a backup on the stage is given beside its defaults. */
@@ -69,6 +72,8 @@ export interface BackupOptions {
   readonly copy?: LogCopy;
   /** Readers of the machine that it becomes, attached before that runs. */
   readonly next?: readonly Cable[];
+  /** Where the frames of the machine that it becomes come. */
+  readonly onFrame?: (frame: Uint8Array) => void;
   /** Called while it opens its devices, with the lock in hand. */
   readonly preparing?: () => Promise<void>;
 }
@@ -109,7 +114,12 @@ class Mortal {
 }
 
 /** Devices that a dead process performs nothing on. */
-function mortalDevices(mortal: Mortal, devices: HostDevices, meddle: Meddle): DeviceBacks {
+function mortalDevices(
+  mortal: Mortal,
+  devices: HostDevices,
+  meddle: Meddle,
+  onFrame: (frame: Uint8Array) => void = () => {},
+): DeviceBacks {
   return {
     perform: (request) =>
       mortal.unlessDead(
@@ -124,7 +134,7 @@ function mortalDevices(mortal: Mortal, devices: HostDevices, meddle: Meddle): De
     },
     consoleRoom: () => devices.consoleRoom(),
     sendFrame: (frame) => {
-      if (!mortal.dead) devices.sendFrame(frame);
+      if (!mortal.dead) onFrame(frame);
     },
   };
 }
@@ -212,6 +222,7 @@ export class Stage implements AsyncDisposable {
       })),
       ...(options.entropy ? { entropy: true } : {}),
       bills: true,
+      ...(options.onFrame ? { network: { mac: guestMac } } : {}),
       bootArguments: options.boot ?? "transfers=20 pace=5",
     };
     const image = BootImage.load(
@@ -239,6 +250,7 @@ export class Stage implements AsyncDisposable {
         mortal,
         devices,
         options.meddle ?? ((request, perform) => perform(request)),
+        options.onFrame,
       ),
       membership: { file, record: home.held.record },
       clock: this.clock,
@@ -288,11 +300,15 @@ export class Stage implements AsyncDisposable {
         throw new Error(`Not promoted: ${JSON.stringify(found)} ${notes.join("; ")}`);
       }
       const meddle = options.meddle ?? ((request, perform) => perform(request));
-      const machine = await promote(found, mortalDevices(mortal, devices!, meddle), {
-        ...common,
-        policy: DEFAULT_POLICY,
-        limits: STAGE_LIMITS,
-      });
+      const machine = await promote(
+        found,
+        mortalDevices(mortal, devices!, meddle, options.onFrame),
+        {
+          ...common,
+          policy: DEFAULT_POLICY,
+          limits: STAGE_LIMITS,
+        },
+      );
       home = machine.home;
       if (options.copy) machine.live.continueLog(options.copy.log);
       for (const next of options.next ?? []) machine.live.attach(next.primary);
