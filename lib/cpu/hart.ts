@@ -80,7 +80,7 @@ export class Hart {
     const tlb = new Tlb(memory);
     const code = new CodeCache(memory, tlb);
     const coherence = new CacheCoherence(memory, tlb, code, budget);
-    const mmu = new Mmu(memory, block, pmp, (offset) => coherence.markedByWalker(offset));
+    const mmu = new Mmu(memory, pmp, (offset) => coherence.markedByWalker(offset));
     const csrs = new Csrs(wasm, { block, budget, modes, pmp, traps, bus }, coherence);
     const system = new SystemInstructions(wasm, { block, budget, modes, traps, coherence });
     const slowPaths = new SlowPaths({

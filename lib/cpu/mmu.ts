@@ -5,7 +5,7 @@
  * The walker sets A and D itself. It is a pure function of memory and privilege: what a TLB remembers of
  * it can be forgotten at any time (design invariant 9).
  */
-import type { HartBlock } from "./hart_block.ts";
+import { fieldOffset } from "./hart_block.ts";
 import { PAGE_BYTES, RAM, RAM_BASE } from "./layout.ts";
 import type { GuestMemory } from "./memory.ts";
 import { PERMISSION, type Pmp } from "./pmp.ts";
@@ -36,6 +36,11 @@ const PTE_RESERVED_HIGH = 0xffc0_0000;
 const LEVELS = 3;
 const PTE_BYTES = 8;
 
+/** Where the walker finds what it looks at in every walk. */
+const SATP = fieldOffset.satp >> 2;
+const SATP_HIGH = SATP + 1;
+const MSTATUS_LOW = fieldOffset.mstatus >> 2;
+
 /** Bytes of physical address space that an access can name. */
 const PHYSICAL_LIMIT_HIGH = 1 << 20;
 
@@ -47,7 +52,6 @@ export class Mmu {
   readonly tables: number[] = [];
   readonly #words: Int32Array;
   readonly #memory: GuestMemory;
-  readonly #block: HartBlock;
   readonly #pmp: Pmp;
   readonly #written: (offset: number) => void;
 
@@ -57,12 +61,10 @@ export class Mmu {
    */
   constructor(
     memory: GuestMemory,
-    block: HartBlock,
     pmp: Pmp,
     written: (offset: number) => void,
   ) {
     this.#memory = memory;
-    this.#block = block;
     this.#pmp = pmp;
     this.#words = new Int32Array(memory.memory.buffer);
     this.#written = written;
@@ -95,7 +97,7 @@ export class Mmu {
   }
 
   #locate(low: number, high: number, access: Access, privilege: number): number {
-    if (privilege === PRIVILEGE.machine || this.#block.high("satp") >>> 28 === 0) {
+    if (privilege === PRIVILEGE.machine || this.#words[SATP_HIGH]! >>> 28 === 0) {
       // Nothing is that high; the sum would not be exact.
       if (high >>> 0 >= PHYSICAL_LIMIT_HIGH) return this.accessFault(access);
       return high * 0x1_0000_0000 + (low >>> 0);
@@ -111,8 +113,8 @@ export class Mmu {
   #walk(low: number, high: number, access: Access, privilege: number): number {
     // Bits 63:39 must all equal bit 38.
     if (high << 25 >> 25 !== high) return this.#pageFault(access);
-    const satpLow = this.#block.low("satp") >>> 0;
-    const satpHigh = this.#block.high("satp") & 0xfff;
+    const satpLow = this.#words[SATP]! >>> 0;
+    const satpHigh = this.#words[SATP_HIGH]! & 0xfff;
     let table = (satpHigh * 0x1_0000_0000 + satpLow) * PAGE_BYTES;
     for (let level = LEVELS - 1; level >= 0; level--) {
       const index = level === 2
@@ -154,7 +156,7 @@ export class Mmu {
   }
 
   #permits(entry: number, access: Access, privilege: number): boolean {
-    const mstatus = this.#block.low("mstatus");
+    const mstatus = this.#words[MSTATUS_LOW]!;
     if ((entry & (PTE.read | PTE.write)) === PTE.write) return false;
     if ((entry & PTE.user) !== 0) {
       const lent = access !== ACCESS.fetch && (mstatus & MSTATUS.SUM) !== 0;

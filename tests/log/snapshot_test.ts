@@ -113,6 +113,23 @@ Deno.test("pages of zeros are left out, also those at odd addresses and those wi
   );
 });
 
+Deno.test("a page that is still as it was at power-on stands in a snapshot once", () => {
+  const filled = (byte: number) => new Uint8Array(pageBytes).fill(byte);
+  const image: Page[] = [[1, filled(1)], [2, filled(2)], [3, filled(3)], [9, filled(9)]];
+  // Page 1 stayed, page 2 has changed, page 3 is zero now, page 5 is new, page 9 stayed but for a bit.
+  const last = filled(9);
+  last[pageBytes - 1] = 8;
+  const ram: Page[] = [[1, filled(1)], [2, filled(22)], [3, filled(0)], [5, filled(5)], [9, last]];
+  const records = snapshotRecords({ ...parts, ram, image, operations: [] });
+  const kept = records.flatMap((record) =>
+    record.kind === "snapshot-pages" ? [[record.of, ...record.pages]] : []
+  );
+  assertEquals(kept, [["ram", 2, 5, 9], ["image", 2, 3, 9], ["both", 1]]);
+  const result = assemble(records);
+  assertEquals(memoryWith(result.image), memoryWith(image));
+  assertEquals(memoryWith(result.ram), memoryWith(ram));
+});
+
 Deno.test("a memory without a zero page is split into records below the bound", () => {
   const ram = new Uint8Array(header.configuration.ramBytes).fill(1);
   const records = [
