@@ -8,7 +8,7 @@
  * 0x002_0000  TLBs            4 banks of read, write and fetch entries
  * 0x004_0000  page flags      one byte for each RAM page
  * 0x010_0000  decoded code    a pool of decoded pages
- * 0x220_0000  RAM
+ * 0x418_0000  RAM
  * ```
  *
  * Snapshots and digests take the architectural parts only (design section 3).
@@ -79,14 +79,14 @@ export const PAGE_TABLE = 4;
 /** The pool of decoded pages. */
 export const CODE_POOL = 0x10_0000;
 /** Decoded pages in the pool. */
-export const CODE_PAGES = 1024;
+export const CODE_PAGES = 2048;
 /** Bytes of a decoded record. */
 export const RECORD_BYTES = 16;
 /** Bytes of a decoded page: a record for each halfword and an end-of-page record, padded. */
 export const CODE_PAGE_BYTES: number = (PAGE_BYTES / 2) * RECORD_BYTES + 256;
 
 /** Guest RAM. */
-export const RAM = 0x220_0000;
+export const RAM = 0x418_0000;
 /** Guest-physical address of RAM. */
 export const RAM_BASE = 0x8000_0000;
 /** Most RAM that fits beside the rest in a 32-bit memory with room to spare. */
