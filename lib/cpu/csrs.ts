@@ -1,6 +1,6 @@
 /** Executes the instructions of Zicsr. */
 import type { CacheCoherence } from "./coherence.ts";
-import type { Csr, CsrSources } from "./csr.ts";
+import type { Csr, CsrEffect, CsrSources } from "./csr.ts";
 import { counterCsrs } from "./csr_counters.ts";
 import { floatCsrs } from "./csr_float.ts";
 import { machineCsrs } from "./csr_machine.ts";
@@ -22,6 +22,7 @@ const byNumber = new Map(csrs.map((csr) => [csr.number, csr]));
 
 const READ_ONLY = 3;
 const CSR_INSTRUCTION_BYTES = 4n;
+const NO_EFFECTS: readonly CsrEffect[] = [];
 
 /** The CSRs of one hart. */
 export class Csrs {
@@ -61,19 +62,27 @@ export class Csrs {
 
   #write(csr: Csr, value: bigint): number {
     const { block, budget, modes, traps } = this.#sources;
-    const translates = csr.effects?.includes("translation") ?? false;
-    const protects = csr.effects?.includes("protection") ?? false;
     const mxr = block.low("mstatus") & MSTATUS.MXR;
-    const satp = block.get("satp");
+    const satpLow = block.low("satp");
+    const satpHigh = block.high("satp");
     csr.write!(this.#sources, value);
-    if (translates) {
+    const effects = csr.effects ?? NO_EFFECTS;
+    let elsewhere = false;
+    if (effects.includes("translation")) {
+      const { dataBank } = modes;
       modes.update();
-      const changed = (block.low("mstatus") & MSTATUS.MXR) !== mxr || block.get("satp") !== satp;
+      const changed = (block.low("mstatus") & MSTATUS.MXR) !== mxr ||
+        block.low("satp") !== satpLow || block.high("satp") !== satpHigh;
       if (changed) this.#coherence.translationChanged();
+      // Kernels write mstatus and sstatus for their interrupts mostly, and see the same memory after it.
+      elsewhere = changed || modes.dataBank !== dataBank;
     }
-    if (protects) this.#coherence.protectionChanged();
-    if (csr.effects?.includes("interrupts") && traps.takeable() >= 0) budget.attend();
-    if (!translates && !protects) return DONE;
+    if (effects.includes("protection")) {
+      this.#coherence.protectionChanged();
+      elsewhere = true;
+    }
+    if (effects.includes("interrupts") && traps.takeable() >= 0) budget.attend();
+    if (!elsewhere) return DONE;
     block.set("pc", block.get("pc") + CSR_INSTRUCTION_BYTES);
     return REDIRECT;
   }
