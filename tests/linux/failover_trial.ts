@@ -9,6 +9,7 @@ import { until } from "../campaign/until.ts";
 import { Random } from "../peers/qemu_random.ts";
 import { assertSoundDisk } from "./disk_check.ts";
 import { freshDisk, linuxGuest } from "./linux_guest.ts";
+import { WITHOUT_CIPHER_TESTS } from "./linux_machine.ts";
 import { assertTransactionsKept } from "./transactions.ts";
 
 /** A load of the guest: a script of its initial file system that prints a numbered line after each fsync. */
@@ -76,7 +77,8 @@ export async function runLinuxTrial(trial: LinuxTrial): Promise<LinuxHit> {
     guest: `--kernel ${kernel} --initrd ${initrd} --ram 128`,
     devices: `--disk linux.img,bus=${bus} --console console`,
     // Warnings are shown, so that the console has what the kernel says of the failover.
-    boot: `loglevel=5 lockstep.script=${workload.script} lockstep.rounds=${workload.rounds}`,
+    boot:
+      `${WITHOUT_CIPHER_TESTS} loglevel=5 lockstep.script=${workload.script} lockstep.rounds=${workload.rounds}`,
     diskLatency: trial.diskLatency,
   });
   const receipts = () => [...kernelLinesOut(site.consoleText()).matchAll(workload.receipt)].length;

@@ -14,6 +14,7 @@ linuxTest(
       const log = `${folder}/session.log`;
       await using machine = new LinuxMachine(linuxWords("record", {
         append: "loglevel=7",
+        cipherTests: true,
         disks: [disk],
         words: ["-o", log, "--snapshot-every", "500000000"],
       }));
