@@ -3,6 +3,7 @@ import { auditCommand } from "./audit.ts";
 import { backupCommand } from "./backup.ts";
 import type { Command } from "./command.ts";
 import { demoCommand } from "./demo.ts";
+import { indexCommand } from "./index_log.ts";
 import { inspectCommand } from "./inspect.ts";
 import { primaryCommand } from "./primary.ts";
 import { recordCommand } from "./record.ts";
@@ -17,6 +18,7 @@ export const commands: readonly Command[] = [
   replayCommand,
   primaryCommand,
   backupCommand,
+  indexCommand,
   inspectCommand,
   switchCommand,
   demoCommand,

@@ -1,5 +1,6 @@
 /** Errors as one clear line and an exit code. */
 import { ConfigurationError, ImageError, StateError } from "../board/errors.ts";
+import { IndexingError } from "../debug/indexing.ts";
 import { PositionError } from "../debug/position.ts";
 import { StoredLogError } from "../debug/stored_log.ts";
 import { DivergenceError } from "../epoch/divergence.ts";
@@ -41,6 +42,7 @@ const MEANINGS: readonly (readonly [ErrorClass, number])[] = [
   [StateError, ExitCode.refused],
   [LogError, ExitCode.refused],
   [ReplayError, ExitCode.refused],
+  [IndexingError, ExitCode.refused],
   [PositionError, ExitCode.refused],
   [StoredLogError, ExitCode.refused],
   [HostFileError, ExitCode.refused],

@@ -30,7 +30,7 @@ async function replayCommandRun(given: Arguments): Promise<number> {
   const to = given.value(toOption);
   if (to) {
     const registers = given.value(registersOption) === true;
-    return await seekAndTell(given.operand("FILE|-"), to, registers);
+    return await seekAndTell(given.operand("FILE|-"), to, registers, reporterFor(given));
   }
   const reporter = reporterFor(given);
   const source = await logBytes(given.operand("FILE|-"));

@@ -25,10 +25,12 @@ const STEP_UNITS: ReadonlyMap<string, number> = new Map([
   ["G", 1e9],
 ]);
 
+const TICKS_PER_SECOND = 1e7;
+
 /** Ticks of the units of time. */
 const TICKS: ReadonlyMap<string, number> = new Map([
-  ["", 1e7],
-  ["s", 1e7],
+  ["", TICKS_PER_SECOND],
+  ["s", TICKS_PER_SECOND],
   ["ms", 1e4],
   ["us", 10],
   ["ticks", 1],
@@ -57,6 +59,25 @@ export function parsePosition(text: string): Position {
   throw new PositionError(
     `Cannot use ${JSON.stringify(text)} as a position: it is ${positionForms}`,
   );
+}
+
+/** A position in words, for messages. */
+export function positionText(position: Position): string {
+  switch (position.kind) {
+    case "step":
+      return `step ${position.step}`;
+    case "epoch":
+      return `epoch ${position.epoch}`;
+    case "time":
+      return `time ${secondsText(position.ticks)} s`;
+    case "console":
+      return `console output ${JSON.stringify(position.text)}`;
+  }
+}
+
+/** Ticks as seconds, exactly. */
+export function secondsText(ticks: number): string {
+  return (ticks / TICKS_PER_SECOND).toFixed(7);
 }
 
 const readers: Readonly<Record<string, (text: string) => Position | undefined>> = {

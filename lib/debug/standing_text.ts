@@ -3,6 +3,7 @@ import type { Machine } from "../board/machine.ts";
 import { disassemble, floatRegisterNames, registerNames } from "../isa/disassembler.ts";
 import { readVirtual } from "./guest_memory_view.ts";
 import type { Moment } from "./moment.ts";
+import { secondsText } from "./position.ts";
 
 const MODES: readonly string[] = ["U", "S", "2", "M"];
 const COLUMNS = 4;
@@ -18,7 +19,7 @@ export function standingText(machine: Machine, { epoch, step }: Moment): string 
     ? "  (waits)"
     : "";
   return `step ${step}  epoch ${epoch}  ${machine.retired} instructions retired  ` +
-    `time ${(machine.time / 1e7).toFixed(7)} s\n` +
+    `time ${secondsText(machine.time)} s\n` +
     `pc ${hex(pc)}  ${mode}-mode  ${instructionText(machine, pc)}${waits}\n`;
 }
 

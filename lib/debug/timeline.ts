@@ -3,24 +3,20 @@
  * moment before (from memory, or a snapshot that is stored) and executing from there.
  */
 import type { Machine } from "../board/machine.ts";
-import { GuestMemory } from "../cpu/memory.ts";
 import type { EpochRecord, HeaderRecord } from "../epoch/record.ts";
-import type { Replica } from "../epoch/replica.ts";
 import { hostLoop } from "../host/event_loop.ts";
-import { pageBytes } from "../log/limits.ts";
 import type { StreamEnding } from "../log/record_decoder.ts";
-import { SnapshotRestorer } from "../replica/restore.ts";
-import { ChangedPages } from "./changed_pages.ts";
 import { type Checkpoint, Checkpoints, replicaAt } from "./checkpoints.ts";
-import { ConsoleSearch } from "./console_search.ts";
+import { IndexFolder, indexPath, indexProblem, type IndexSnapshot } from "./index_folder.ts";
+import { enterIndexed } from "./index_restoring.ts";
 import type { KeySnapshot } from "./log_map.ts";
 import { isSame, isUpTo, type Moment } from "./moment.ts";
 import { PageStore, type PageTable } from "./page_table.ts";
-import { type Position, PositionError } from "./position.ts";
-import { type LogCursor, StoredLog } from "./stored_log.ts";
+import { Playhead } from "./playhead.ts";
+import { StoredLog } from "./stored_log.ts";
 
-/** What going back to a moment costs, in steps that could be executed meanwhile. */
-const COST_STEPS = { checkpoint: 4e6, snapshot: 150e6 } as const;
+/** What going to a moment costs beside executing, in steps that could be executed meanwhile. */
+const COST_STEPS = { checkpoint: 4e6, stored: 150e6 } as const;
 /** Steps between two looks at what else there is to do. */
 const SLICE_STEPS = 1 << 20;
 /** Steps between checkpoints at least, and on a run whose end is not known. */
@@ -35,6 +31,10 @@ export interface TimelineOptions {
   readonly checkpointBytes?: number;
   /** Told which part of the log has been read, from 0 to 1. */
   readonly progress?: (part: number) => void;
+  /** Whether the index beside the log is used, if there is one; it is unless this says no. */
+  readonly index?: boolean;
+  /** Told in one line of an index that cannot be used, and why. */
+  readonly note?: (text: string) => void;
 }
 
 /** How to run until something happens. */
@@ -48,6 +48,8 @@ export interface RunOptions {
   readonly sliceSteps?: number;
   /** Where to stop in any case; the end of the log unless it is given. */
   readonly limit?: Moment;
+  /** Takes the console output of each epoch that is executed to its end. */
+  readonly console?: (bytes: Uint8Array) => void;
   /** Stops the run where it is. */
   readonly signal?: AbortSignal;
 }
@@ -61,28 +63,22 @@ export type RunEnd = "found" | "limit" | "interrupted";
  */
 export class Timeline {
   readonly #log: StoredLog;
-  readonly #memory: GuestMemory;
+  readonly #index: IndexFolder | undefined;
+  readonly #playhead: Playhead;
   readonly #store: PageStore;
   readonly #checkpoints: Checkpoints;
-  /** Pages that may differ from {@linkcode #base}. */
-  readonly #changed: ChangedPages;
+  /** What RAM is but for the pages that have changed, when that is known. */
   #base: PageTable | undefined;
-  #replica: Replica | undefined;
-  /** Whether the replica stands where it says. */
-  #isSound = false;
-  #cursor: LogCursor | undefined;
   /** The step of the snapshot or checkpoint from which it has been executed. */
   #enteredAt = 0;
   #turnAt = 0;
-  #onConsole: ((bytes: Uint8Array) => void) | undefined;
 
-  private constructor(log: StoredLog, checkpointBytes: number) {
+  private constructor(log: StoredLog, index: IndexFolder | undefined, checkpointBytes: number) {
     this.#log = log;
-    const { ramBytes } = log.header.configuration;
-    this.#memory = new GuestMemory(ramBytes);
-    this.#store = new PageStore(this.#memory);
+    this.#index = index;
+    this.#playhead = new Playhead(log);
+    this.#store = new PageStore(this.#playhead.memory);
     this.#checkpoints = new Checkpoints(this.#store, checkpointBytes);
-    this.#changed = new ChangedPages(ramBytes / pageBytes);
   }
 
   /**
@@ -93,8 +89,12 @@ export class Timeline {
    * @throws {StoredLogError} when it ends before its first snapshot is whole
    */
   static async open(path: string, options: TimelineOptions = {}): Promise<Timeline> {
+    const { checkpointBytes = DEFAULT_CHECKPOINT_BYTES, note = () => {} } = options;
     const log = await StoredLog.open(path, options.progress);
-    return new Timeline(log, options.checkpointBytes ?? DEFAULT_CHECKPOINT_BYTES);
+    const index = options.index === false
+      ? undefined
+      : await IndexFolder.open(indexPath(path), log, note);
+    return new Timeline(log, index, checkpointBytes);
   }
 
   /** What the recording is about. */
@@ -122,18 +122,17 @@ export class Timeline {
    * bring another object.
    */
   get machine(): Machine {
-    return this.#standing.machine;
+    return this.#playhead.replica.machine;
   }
 
   /** Where it stands. */
   get moment(): Moment {
-    const { epoch, machine: { steps: step } } = this.#standing;
-    return { epoch, step };
+    return this.#playhead.moment;
   }
 
   /** The record of the epoch that is under way; undefined between two. */
   get record(): EpochRecord | undefined {
-    return this.#standing.progress?.record;
+    return this.#playhead.replica.record;
   }
 
   /** The moment just before the step after `step`; undefined when the log does not have it. */
@@ -146,36 +145,18 @@ export class Timeline {
     return this.#log.map.atEpoch(epoch);
   }
 
-  /**
-   * The moment that a position means. A console position is searched for by replaying, and is where the
-   * timeline stands afterwards.
-   *
-   * @throws {PositionError} when the recording does not have it; says what it has
-   */
-  async resolve(position: Position, signal?: AbortSignal): Promise<Moment> {
-    const { map } = this.#log;
-    const moment = position.kind === "step"
-      ? map.atStep(position.step)
-      : position.kind === "epoch"
-      ? map.atEpoch(position.epoch)
-      : position.kind === "time"
-      ? map.atTime(position.ticks)
-      : await this.#consoleMoment(position.text, signal);
-    if (moment) return moment;
-    const what = position.kind === "console"
-      ? `console output ${JSON.stringify(position.text)}`
-      : position.kind === "time"
-      ? `time ${seconds(position.ticks)} s`
-      : `${position.kind} ${position.kind === "step" ? position.step : position.epoch}`;
-    const { start, end } = this;
-    throw new PositionError(
-      `The log does not reach ${what}: it has steps ${start.step} to ${end.step}, epochs ` +
-        `${start.epoch} to ${end.epoch}, and ends at ${seconds(map.endTicks)} s`,
-    );
+  /** The first moment at which guest time is at least `ticks`; undefined when it never is. */
+  momentAtTime(ticks: number): Moment | undefined {
+    return this.#log.map.atTime(ticks);
+  }
+
+  /** Guest time at {@linkcode end}, ticks. */
+  get endTicks(): number {
+    return this.#log.map.endTicks;
   }
 
   /**
-   * Goes to a moment of {@linkcode momentAt}, {@linkcode epochEnd} or {@linkcode resolve}.
+   * Goes to a moment of {@linkcode momentAt}, {@linkcode epochEnd} or `momentOf`.
    *
    * @throws {DivergenceError} when the machine is not the one that the log describes
    */
@@ -200,7 +181,12 @@ export class Timeline {
 
   /** Runs forward until something is found, and answers why it has stopped. */
   async runForward(options: RunOptions): Promise<RunEnd> {
-    return await this.#run(options.limit ?? this.end, options);
+    this.#playhead.onConsole = options.console;
+    try {
+      return await this.#run(options.limit ?? this.end, options);
+    } finally {
+      this.#playhead.onConsole = undefined;
+    }
   }
 
   /** The latest moment at or before `moment` that is gone back to in milliseconds, if there is any. */
@@ -211,31 +197,21 @@ export class Timeline {
 
   /** Keeps the present moment, so that it can be gone back to in milliseconds. */
   keepCheckpoint(): void {
-    const replica = this.#standing;
     const here = this.moment;
     const before = this.#checkpoints.latestUpTo(here);
     if (before && isSame(before, here)) return;
-    const { memory } = replica.machine;
-    this.#changed.add(memory.writtenPages());
-    const pages = this.#store.take(
-      this.#base ?? before?.pages,
-      this.#base && this.#changed.pages,
-    );
-    this.#changed.clear();
+    const changed = this.#playhead.changedPages();
+    const pages = this.#base
+      ? this.#store.take(this.#base, changed)
+      : this.#store.take(before?.pages);
+    this.#playhead.forgetChanged();
     this.#base = pages;
-    this.#checkpoints.add(replica, pages);
+    this.#checkpoints.add(this.#playhead.replica, pages);
   }
 
   /** Frees the log. */
   close(): void {
     this.#log.close();
-  }
-
-  get #standing(): Replica {
-    if (!this.#replica || !this.#isSound) {
-      throw new Error("The timeline stands nowhere: seek first");
-    }
-    return this.#replica;
   }
 
   async #step(count: number, signal: AbortSignal | undefined): Promise<number> {
@@ -247,60 +223,56 @@ export class Timeline {
 
   /** Restores a moment at or before the target, unless the present one is the best to go on from. */
   async #approach(target: Moment): Promise<void> {
-    const checkpoint = this.#checkpoints.latestUpTo(target);
-    const snapshot = this.#snapshotUpTo(target);
     const costOf = (moment: Moment | undefined, extra: number) =>
       moment && isUpTo(moment, target) ? target.step - moment.step + extra : Infinity;
-    const staying = costOf(this.#isSound ? this.moment : undefined, 0);
-    const goingBack = costOf(checkpoint, COST_STEPS.checkpoint);
-    const reading = costOf(snapshot, COST_STEPS.snapshot);
-    if (staying <= Math.min(goingBack, reading) && staying < Infinity) return;
-    this.#isSound = false;
-    this.#cursor = undefined;
-    if (checkpoint && goingBack <= reading) this.#goBack(checkpoint);
-    else await this.#enter(snapshot!);
-    this.#isSound = true;
-  }
-
-  #snapshotUpTo(target: Moment): KeySnapshot | undefined {
-    const found = this.#log.map.snapshots.findLast((snapshot) => isUpTo(snapshot, target));
-    if (!found) throw new RangeError(`Step ${target.step} is before the start of the log`);
-    return found;
-  }
-
-  #goBack(checkpoint: Checkpoint): void {
-    const { machine } = this.#replica!;
-    // Without caches nobody has to be told of every page.
-    machine.dropCaches();
-    this.#changed.add(machine.memory.writtenPages());
-    this.#store.putBack(checkpoint.pages, this.#base, this.#changed.pages);
-    this.#replica = replicaAt(checkpoint, machine, this.#events);
-    this.#base = checkpoint.pages;
-    this.#changed.clear();
-    this.#enteredAt = checkpoint.step;
-  }
-
-  async #enter(snapshot: KeySnapshot): Promise<void> {
-    this.#base = undefined;
-    this.#changed.clear();
-    this.#replica?.machine.dropCaches();
-    this.#memory.clear();
-    const restorer = new SnapshotRestorer(this.header, this.#memory);
-    const cursor = this.#log.recordsAfter(snapshot.before);
     for (;;) {
-      const item = await cursor.next();
-      if (!item) throw new Error(`The snapshot of epoch ${snapshot.epoch} is not where it was`);
-      const replica = restorer.accept(item, this.#events);
-      if (!replica) continue;
-      this.#replica = replica;
-      this.#cursor = cursor;
-      this.#enteredAt = snapshot.step;
-      return;
+      const checkpoint = this.#checkpoints.latestUpTo(target);
+      const stored = this.#storedUpTo(target);
+      const staying = costOf(this.#playhead.isSound ? this.moment : undefined, 0);
+      const goingBack = costOf(checkpoint, COST_STEPS.checkpoint);
+      const reading = costOf(stored, COST_STEPS.stored);
+      if (staying <= Math.min(goingBack, reading)) return;
+      if (checkpoint && goingBack <= reading) return this.#goBack(checkpoint);
+      if (await this.#enter(stored)) return;
     }
   }
 
-  get #events() {
-    return { console: (bytes: Uint8Array) => this.#onConsole?.(bytes) };
+  /** The last snapshot at or before the target, of the index or of the log. */
+  #storedUpTo(target: Moment): IndexSnapshot | KeySnapshot {
+    const key = this.#log.map.snapshots.findLast((snapshot) => isUpTo(snapshot, target));
+    if (!key) throw new RangeError(`Step ${target.step} is before the start of the log`);
+    const indexed = this.#index?.snapshots.findLast((snapshot) => isUpTo(snapshot, target));
+    return indexed && indexed.step > key.step ? indexed : key;
+  }
+
+  #goBack(checkpoint: Checkpoint): void {
+    const playhead = this.#playhead;
+    const machine = playhead.lastMachine!;
+    const changed = playhead.changedPages();
+    playhead.leave();
+    this.#store.putBack(checkpoint.pages, this.#base, changed);
+    playhead.put(replicaAt(checkpoint, machine, playhead.events));
+    this.#base = checkpoint.pages;
+    this.#enteredAt = checkpoint.step;
+  }
+
+  /** Goes to a snapshot; answers false, and forgets it, when it is one of the index and of no use. */
+  async #enter(snapshot: IndexSnapshot | KeySnapshot): Promise<boolean> {
+    this.#base = undefined;
+    this.#enteredAt = snapshot.step;
+    if ("before" in snapshot) {
+      await this.#playhead.enter(snapshot);
+      return true;
+    }
+    // It came from there.
+    const index = this.#index!;
+    try {
+      await enterIndexed(this.#playhead, index, snapshot);
+      return true;
+    } catch (error) {
+      index.reject(snapshot, indexProblem(error));
+      return false;
+    }
   }
 
   /** Executes up to `target`, unless something is found before. */
@@ -312,13 +284,12 @@ export class Timeline {
     },
   ): Promise<RunEnd> {
     const { until, signal, sliceSteps = SLICE_STEPS } = options;
-    while (!isSame(this.moment, target)) {
+    const playhead = this.#playhead;
+    while (!isSame(playhead.moment, target)) {
       if (signal?.aborted) return "interrupted";
-      await this.#slice(target, sliceSteps);
-      const { step } = this.moment;
-      this.#keepIfDue(
-        until ? GAP_STEPS.unknown : Math.max(GAP_STEPS.least, (target.step - step) / 2),
-      );
+      await playhead.advance(target, sliceSteps);
+      const left = target.step - this.machine.steps;
+      this.#keepIfDue(until ? GAP_STEPS.unknown : Math.max(GAP_STEPS.least, left / 2));
       if (until?.(this.machine)) return "found";
       if (performance.now() >= this.#turnAt) {
         await hostLoop.turn(false);
@@ -328,81 +299,10 @@ export class Timeline {
     return "limit";
   }
 
-  /** Executes to the end of the epoch, but at most so many steps and not beyond `target`. */
-  async #slice(target: Moment, steps: number): Promise<void> {
-    const replica = this.#standing;
-    if (!replica.isInEpoch) {
-      const record = await this.#nextRecord();
-      this.#isSound = false;
-      this.#changed.add(replica.machine.memory.writtenPages());
-      replica.begin(record);
-    }
-    this.#isSound = false;
-    replica.advance(Math.min(steps, target.step - replica.machine.steps));
-    this.#isSound = true;
-  }
-
-  async #nextRecord(): Promise<EpochRecord> {
-    this.#cursor ??= this.#log.recordsAfter(this.#log.map.placeOf(this.#standing.epoch));
-    for (;;) {
-      const item = await this.#cursor.next();
-      if (!item) throw new Error(`The log ends after epoch ${this.#standing.epoch}`);
-      if (item.record.kind === "epoch") return item.record;
-    }
-  }
-
   #keepIfDue(gapSteps: number): void {
     const here = this.moment;
+    if (here.step - this.#enteredAt < gapSteps) return;
     const last = this.#checkpoints.latestUpTo(here)?.step ?? -1;
-    if (here.step - Math.max(last, this.#enteredAt) >= gapSteps) this.keepCheckpoint();
+    if (here.step - last >= gapSteps) this.keepCheckpoint();
   }
-
-  async #consoleMoment(text: string, signal: AbortSignal | undefined): Promise<Moment | undefined> {
-    const search = new ConsoleSearch(text);
-    await this.seek(this.start, signal);
-    this.#onConsole = (bytes) => search.add(bytes);
-    let before = this.moment;
-    const run = await this.runForward({
-      ...(signal ? { signal } : {}),
-      until: () => {
-        if (search.bytesAfter !== undefined) return true;
-        if (!this.#standing.isInEpoch) before = this.moment;
-        return false;
-      },
-    });
-    this.#onConsole = undefined;
-    signal?.throwIfAborted();
-    if (run !== "found" || search.bytesAfter === undefined) return undefined;
-    const position = this.machine.consolePosition - search.bytesAfter;
-    return await this.#firstBetween(
-      before,
-      this.moment,
-      ({ consolePosition }) => consolePosition >= position,
-    );
-  }
-
-  /** The first moment after `low`, at which it does not hold, at which something holds that does at `high`. */
-  async #firstBetween(
-    low: Moment,
-    high: Moment,
-    holds: (machine: Machine) => boolean,
-  ): Promise<Moment> {
-    let [from, to] = [low.step, high.step];
-    await this.seek(low);
-    while (to - from > 1) {
-      this.keepCheckpoint();
-      const middle = Math.floor((from + to) / 2);
-      await this.seek(this.momentAt(middle)!);
-      if (holds(this.machine)) to = middle;
-      else from = middle;
-      if (to === middle) await this.seek(this.momentAt(from)!);
-    }
-    const found = this.momentAt(to)!;
-    await this.seek(found);
-    return found;
-  }
-}
-
-function seconds(ticks: number): string {
-  return (ticks / 1e7).toFixed(6);
 }

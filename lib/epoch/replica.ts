@@ -98,9 +98,9 @@ export class Replica {
     this.#orDiverge(record, () => this.machine.startEpoch(this.#time));
   }
 
-  /** Whether an epoch has been begun and not finished. */
-  get isInEpoch(): boolean {
-    return this.#record !== undefined;
+  /** The record of the epoch that has been begun and not finished. */
+  get record(): EpochRecord | undefined {
+    return this.#record;
   }
 
   /** How far the epoch that has been begun has come. */

@@ -68,6 +68,13 @@ function* pagesRecords(
   for (const rest of Object.values(gathered)) yield* rest.flush();
 }
 
+/** Pages of memory in records, those of zeros, too: what is written over an earlier snapshot. */
+export function* ramRecords(ram: Iterable<Page>): Generator<SnapshotPagesRecord, void, undefined> {
+  const gathered = new Gathered("ram");
+  for (const [page, bytes] of ram) yield* gathered.add(page, bytes);
+  yield* gathered.flush();
+}
+
 /** Pages on their way into a record. */
 class Gathered {
   readonly #of: SnapshotPagesRecord["of"];

@@ -1,6 +1,7 @@
 /** Seeking is exact: whatever way leads to a step, the machine is that of a straight replay. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { parsePosition, PositionError } from "../../lib/debug/position.ts";
+import { momentOf } from "../../lib/debug/position_moment.ts";
 import { Timeline, type TimelineOptions } from "../../lib/debug/timeline.ts";
 import { Seeded } from "../epoch/seeded.ts";
 import { withFolder } from "../host/temporary_folder.ts";
@@ -88,7 +89,7 @@ Deno.test("positions by epoch, time and console text are exact", async () => {
   const text = new TextDecoder().decode(console);
   await withTimeline(log, {}, async (timeline) => {
     const at = async (position: string) => {
-      await timeline.seek(await timeline.resolve(parsePosition(position)));
+      await timeline.seek(await momentOf(timeline, parsePosition(position)));
       return timeline.machine;
     };
     for (const epoch of [1, 7, 0, timeline.end.epoch]) {

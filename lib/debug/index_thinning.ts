@@ -1,0 +1,69 @@
+/** Makes an index smaller: every second snapshot goes, and the one behind it takes over its pages. */
+import fs from "node:fs";
+import type { IndexFolder, IndexSnapshot } from "./index_folder.ts";
+import { IndexError, indexRecords } from "./index_file.ts";
+import type { IndexRecord, IndexSnapshotRecord } from "./index_records.ts";
+import { writeSnapshot } from "./index_writing.ts";
+import { pageBytes } from "../log/limits.ts";
+import { unpackPages } from "../log/page_packing.ts";
+import { ramRecords } from "../log/snapshot_records.ts";
+
+/** A whole file in memory: at most as large as the guest's RAM. */
+interface Contents {
+  readonly first: IndexSnapshotRecord;
+  readonly pages: ReadonlyMap<number, Uint8Array>;
+  readonly rest: readonly IndexRecord[];
+}
+
+/**
+ * Removes every second snapshot but the last one. Each file is replaced before the one goes that it was
+ * based on, so the index is whole at every moment.
+ */
+export async function thinIndex(folder: IndexFolder): Promise<void> {
+  const all = folder.snapshots;
+  for (let index = 1; index < all.length - 1; index += 2) {
+    const [dropped, next] = [all[index]!, all[index + 1]!];
+    if (next.base === dropped.step) folder.put(await merged(folder.path, dropped, next));
+    fs.rmSync(dropped.path);
+    folder.remove(dropped);
+  }
+}
+
+async function merged(
+  folder: string,
+  dropped: IndexSnapshot,
+  next: IndexSnapshot,
+): Promise<IndexSnapshot> {
+  const older = await contentsOf(dropped);
+  const newer = await contentsOf(next);
+  const pages = [...new Map([...older.pages, ...newer.pages])].toSorted(([a], [b]) => a - b);
+  const { base: _, ...first } = newer.first;
+  const { base } = dropped;
+  const opening = base === undefined ? first : { ...first, base };
+  function* records(): Generator<IndexRecord> {
+    yield* ramRecords(pages);
+    yield* newer.rest;
+  }
+  return await writeSnapshot(folder, opening, records());
+}
+
+async function contentsOf({ path }: IndexSnapshot): Promise<Contents> {
+  let first: IndexSnapshotRecord | undefined;
+  const pages = new Map<number, Uint8Array>();
+  const rest: IndexRecord[] = [];
+  for await (const { record } of indexRecords(path)) {
+    if (record.kind === "index-snapshot") {
+      first = record;
+    } else if (record.kind === "snapshot-pages") {
+      const data = unpackPages(record);
+      if (!data) throw new IndexError("pages cannot be unpacked");
+      record.pages.forEach((page, index) =>
+        pages.set(page, data.subarray(index * pageBytes, (index + 1) * pageBytes))
+      );
+    } else {
+      rest.push(record);
+    }
+  }
+  if (!first) throw new IndexError("it does not start as a file of an index");
+  return { first, pages, rest };
+}

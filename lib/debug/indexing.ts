@@ -1,0 +1,229 @@
+/** Makes the index of a log, or goes on with one that was interrupted. */
+import fs from "node:fs";
+import { ZeroPages } from "../cpu/zero_pages.ts";
+import { hostLoop } from "../host/event_loop.ts";
+import { errorText, HostFileError } from "../host/fault.ts";
+import { pageBytes } from "../log/limits.ts";
+import { type Page, ramRecords } from "../log/snapshot_records.ts";
+import { IndexFolder, indexPath, indexProblem, type IndexSnapshot } from "./index_folder.ts";
+import {
+  checksumWord,
+  type IndexRecord,
+  type IndexSnapshotRecord,
+  indexVersion,
+} from "./index_records.ts";
+import { enterIndexed } from "./index_restoring.ts";
+import { thinIndex } from "./index_thinning.ts";
+import { UNFINISHED, writeSnapshot } from "./index_writing.ts";
+import { Playhead } from "./playhead.ts";
+import { StoredLog } from "./stored_log.ts";
+
+/** Files that a restoration reads at most. */
+const LONGEST_CHAIN = 8;
+/** Steps of an epoch that is executed at once. */
+const SLICE_STEPS = 1 << 22;
+const TURN_MILLISECONDS = 15;
+
+/** What an index is like unless it is said: half a billion steps are executed in about a second. */
+export const DEFAULT_INDEX = { everySteps: 500_000_000, limitBytes: 4 * 2 ** 30 } as const;
+
+/** How to make an index. */
+export interface IndexingOptions {
+  /** Steps between two snapshots. */
+  readonly everySteps: number;
+  /** Most bytes on the disk; snapshots are thinned out to stay below. */
+  readonly limitBytes: number;
+  /** Told of everything that a person wants to know. */
+  readonly note: (text: string) => void;
+  /** Told how far it is. */
+  readonly progress: (told: IndexProgress) => void;
+}
+
+/** How far an index is made. */
+export interface IndexProgress {
+  /** Steps indexed. */
+  readonly step: number;
+  /** Steps there are. */
+  readonly end: number;
+  /** Snapshots on the disk. */
+  readonly snapshots: number;
+  /** Bytes of them. */
+  readonly bytes: number;
+}
+
+/** An index cannot be made. */
+export class IndexingError extends Error {
+  /** Tells this error from others. */
+  override readonly name = "IndexingError";
+}
+
+/**
+ * Makes the index of a log file beside it.
+ *
+ * @throws {IndexingError} when another log's is there, or another process is at it, or the limit is too low
+ * @throws {DivergenceError} when the machine is not the one that the log describes
+ */
+export async function makeIndex(path: string, options: IndexingOptions): Promise<IndexProgress> {
+  const log = await StoredLog.open(path);
+  try {
+    using _lock = lockFolder(indexPath(path));
+    const folder = await IndexFolder.open(indexPath(path), log, options.note);
+    if (folder.isForeign) {
+      throw new IndexingError(`Index ${folder.path} belongs to another log: remove it first`);
+    }
+    clean(folder);
+    return await new Indexer(log, folder, options).run();
+  } finally {
+    log.close();
+  }
+}
+
+class Indexer {
+  readonly #playhead: Playhead;
+  readonly #zeros: ZeroPages;
+  #everySteps: number;
+
+  constructor(
+    private readonly log: StoredLog,
+    private readonly folder: IndexFolder,
+    private readonly options: IndexingOptions,
+  ) {
+    this.#playhead = new Playhead(log);
+    this.#zeros = new ZeroPages(this.#playhead.memory);
+    this.#everySteps = options.everySteps;
+  }
+
+  async run(): Promise<IndexProgress> {
+    const { end } = this.log.map;
+    const playhead = this.#playhead;
+    let due = this.#due;
+    if (due <= end.step) await this.#enter();
+    let turnAt = 0;
+    while (due <= end.step && playhead.moment.epoch < end.epoch) {
+      await playhead.advance(end, SLICE_STEPS);
+      const { replica } = playhead;
+      if (!replica.record && replica.machine.steps >= due) {
+        await this.#take();
+        due = this.#due;
+      }
+      if (performance.now() < turnAt) continue;
+      this.options.progress(this.#progress(replica.machine.steps));
+      await hostLoop.turn(false);
+      turnAt = performance.now() + TURN_MILLISECONDS;
+    }
+    const progress = this.#progress(end.step);
+    this.options.progress(progress);
+    return progress;
+  }
+
+  get #due(): number {
+    const last = this.folder.snapshots.at(-1)?.step ?? this.log.map.start.step;
+    return last + this.#everySteps;
+  }
+
+  #progress(step: number): IndexProgress {
+    const { snapshots, bytes } = this.folder;
+    return { step, end: this.log.map.end.step, snapshots: snapshots.length, bytes };
+  }
+
+  /** Goes to the last snapshot that is good, or to the start. */
+  async #enter(): Promise<void> {
+    for (;;) {
+      const last = this.folder.snapshots.at(-1);
+      if (!last) return await this.#playhead.enter(this.log.map.snapshots[0]!);
+      try {
+        return await enterIndexed(this.#playhead, this.folder, last);
+      } catch (error) {
+        this.folder.reject(last, indexProblem(error));
+      }
+    }
+  }
+
+  async #take(): Promise<void> {
+    const last = this.folder.snapshots.at(-1);
+    const base = last && this.folder.chainOf(last).length < LONGEST_CHAIN ? last : undefined;
+    const { epoch, machine: { steps } } = this.#playhead.replica;
+    const first: IndexSnapshotRecord = {
+      kind: "index-snapshot",
+      version: indexVersion,
+      log: checksumWord(await this.log.checksumAt({ number: 0, byteOffset: 0 })),
+      ...{ epoch, steps },
+      record: checksumWord(await this.log.checksumAt(this.log.map.placeOf(epoch))),
+      ...(base ? { base: base.step } : {}),
+    };
+    const snapshot = await writeSnapshot(this.folder.path, first, this.#records(base));
+    this.folder.put(snapshot);
+    this.#playhead.forgetChanged();
+    await this.#stayBelowLimit();
+  }
+
+  async #stayBelowLimit(): Promise<void> {
+    const { limitBytes, note } = this.options;
+    while (this.folder.bytes > limitBytes) {
+      const { snapshots, bytes } = this.folder;
+      if (snapshots.length < 3) {
+        throw new IndexingError(
+          `The index needs ${bytes} bytes for ${snapshots.length} snapshots, the limit is ` +
+            `${limitBytes}: raise it`,
+        );
+      }
+      await thinIndex(this.folder);
+      this.#everySteps *= 2;
+      note(`The limit is reached: from now on a snapshot every ${this.#everySteps} steps`);
+    }
+  }
+
+  *#records(base: IndexSnapshot | undefined): Generator<IndexRecord> {
+    const { machine, epoch, time } = this.#playhead.replica;
+    yield* ramRecords(base ? this.#changed() : this.#used());
+    for (const operation of machine.outstanding.values()) {
+      yield { kind: "snapshot-operation", operation };
+    }
+    const { steps } = machine;
+    const [state, digest] = [machine.save(), machine.snapshotDigest()];
+    yield { kind: "snapshot-commit", epoch, steps, time, state, digest };
+  }
+
+  *#changed(): Generator<Page> {
+    for (const page of this.#playhead.changedPages().toSorted((a, b) => a - b)) {
+      yield [page, this.#page(page)];
+    }
+  }
+
+  *#used(): Generator<Page> {
+    const { memory } = this.#playhead;
+    for (let page = 0; page < memory.ramBytes / pageBytes; page++) {
+      if (!this.#zeros.has(page)) yield [page, this.#page(page)];
+    }
+  }
+
+  #page(page: number): Uint8Array {
+    return this.#playhead.memory.ram.subarray(page * pageBytes, (page + 1) * pageBytes);
+  }
+}
+
+/** Makes the folder, and keeps others from writing into it while this process lives. */
+function lockFolder(path: string): Disposable {
+  let lock: Deno.FsFile;
+  try {
+    fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+    lock = Deno.openSync(`${path}/lock`, { create: true, write: true, mode: 0o600 });
+  } catch (error) {
+    throw new HostFileError(path, `Cannot write index ${path}: ${errorText(error)}`, {
+      cause: error,
+    });
+  }
+  if (lock.tryLockSync(true)) return lock;
+  lock.close();
+  throw new IndexingError(`Another process is making index ${path}: wait for it`);
+}
+
+/** Removes what a killed process left, and what was found to be of no use. */
+function clean(folder: IndexFolder): void {
+  const used = new Set(folder.snapshots.map(({ path }) => path));
+  for (const name of fs.readdirSync(folder.path)) {
+    const path = `${folder.path}/${name}`;
+    const isOurs = name.endsWith(UNFINISHED) || /^[0-9]{16}\.snapshot$/.test(name);
+    if (isOurs && !used.has(path)) fs.rmSync(path);
+  }
+}

@@ -1,0 +1,192 @@
+/** An index changes how fast a point is reached, and nothing else, whatever has become of its files. */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { indexPath } from "../../lib/debug/index_folder.ts";
+import { IndexingError, type IndexingOptions, makeIndex } from "../../lib/debug/indexing.ts";
+import { StoredLog } from "../../lib/debug/stored_log.ts";
+import { Timeline } from "../../lib/debug/timeline.ts";
+import { Seeded } from "../epoch/seeded.ts";
+import { withFolder } from "../host/temporary_folder.ts";
+import { freshOptions, guestCases } from "../replay/guest_cases.ts";
+import { recordGuest } from "../replay/recording.ts";
+import { type Standing, straightReplay } from "./straight_replay.ts";
+
+const GUESTS = ["paging", "reset", "teller in a burst", "net"] as const;
+
+async function recorded(name: string, seed = 5): Promise<{ log: Uint8Array; steps: number }> {
+  const which = guestCases[name]!;
+  const { log, machine } = await recordGuest(
+    which.guest,
+    freshOptions(which, { seed, epochSteps: (random) => random.upTo(20_000) }),
+  );
+  return { log, steps: machine.steps };
+}
+
+function options(more: Partial<IndexingOptions> = {}): IndexingOptions {
+  const note = (text: string) => {
+    throw new Error(text);
+  };
+  return { everySteps: 30_000, limitBytes: 1 << 30, note, progress() {}, ...more };
+}
+
+/** Seeks to each point from nowhere, and tells what was noted about the index. */
+async function assertExact(
+  path: string,
+  straight: ReadonlyMap<number, Standing>,
+): Promise<string[]> {
+  const notes = new Set<string>();
+  for (const [step, expected] of straight) {
+    const timeline = await Timeline.open(path, { note: (text) => notes.add(text) });
+    try {
+      await timeline.seek(timeline.momentAt(step)!);
+      const { machine, moment } = timeline;
+      const { retired, time } = machine;
+      assertEquals({ ...moment, retired, time, digest: machine.snapshotDigest() }, expected);
+    } finally {
+      timeline.close();
+    }
+  }
+  return [...notes];
+}
+
+async function filesOf(path: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(indexPath(path))) {
+    if (name.endsWith(".snapshot")) names.push(`${indexPath(path)}/${name}`);
+  }
+  return names.toSorted();
+}
+
+for (const name of GUESTS) {
+  Deno.test(`${name}: points reached by an index, also a thinned one, are those of a straight replay`, () =>
+    withFolder(async (folder) => {
+      const path = `${folder}/run.log`;
+      const { log, steps } = await recorded(name);
+      await Deno.writeFile(path, log);
+      const random = new Seeded(2);
+      const everySteps = Math.floor(steps / 25);
+      const points = Array.from({ length: 8 }, () => random.upTo(steps));
+      const straight = await straightReplay(log, [...points, 0, steps]);
+      const made = await makeIndex(path, options({ everySteps }));
+      assert(made.snapshots > 15 && made.step === steps, `Only ${made.snapshots} snapshots`);
+      assertEquals((await filesOf(path)).length, made.snapshots);
+      assertEquals(await assertExact(path, straight), []);
+
+      await Deno.remove(indexPath(path), { recursive: true });
+      const notes: string[] = [];
+      const limitBytes = Math.floor(made.bytes / 2);
+      const small = await makeIndex(
+        path,
+        options({ everySteps, limitBytes, note: (text) => notes.push(text) }),
+      );
+      assert(notes.length > 0 && small.bytes <= limitBytes && small.snapshots < made.snapshots);
+      assertMatch(notes[0]!, /^The limit is reached: from now on a snapshot every \d+ steps$/);
+      assertEquals(await assertExact(path, straight), []);
+    }));
+}
+
+Deno.test("an index that was interrupted anywhere is gone on with, and ends as if it had not been", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const { log, steps } = await recorded("teller in a burst");
+    await Deno.writeFile(path, log);
+    await makeIndex(path, options({ everySteps: 100_000 }));
+    const whole = await Promise.all((await filesOf(path)).map((file) => Deno.readFile(file)));
+    const files = await filesOf(path);
+    const random = new Seeded(9);
+    for (const kept of [0, 3, files.length - 1]) {
+      // What a killed process leaves: the file that it was writing is cut off and not in its place yet.
+      for (const file of files.slice(kept)) await Deno.remove(file);
+      const cut = whole[kept]!.subarray(0, random.upTo(whole[kept]!.length));
+      await Deno.writeFile(`${files[kept]!}.part`, cut);
+      const made = await makeIndex(path, options({ everySteps: 100_000 }));
+      assertEquals([made.snapshots, made.step], [files.length, steps]);
+      const again = await Promise.all((await filesOf(path)).map((file) => Deno.readFile(file)));
+      assertEquals(again, whole);
+    }
+  }));
+
+Deno.test("damaged, missing and foreign files of an index are told in a line, and seeking stays exact", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const { log, steps } = await recorded("paging");
+    await Deno.writeFile(path, log);
+    const straight = await straightReplay(log, [steps - 10, Math.floor(steps / 2), 1000]);
+    const everySteps = Math.floor(steps / 12);
+    const fresh = async () => {
+      await Deno.remove(indexPath(path), { recursive: true }).catch(() => {});
+      await makeIndex(path, options({ everySteps }));
+      return await filesOf(path);
+    };
+    const last = (await fresh()).at(-1)!;
+    const bytes = await Deno.readFile(last);
+    for (
+      const [what, damaged] of [
+        ["cut off", bytes.subarray(0, bytes.length - 5)],
+        ["empty", bytes.subarray(0, 0)],
+        ["a bit flipped", bytes.map((byte, at) => at === bytes.length >> 1 ? byte ^ 4 : byte)],
+        ["no index at all", new TextEncoder().encode("hello, world".repeat(1000))],
+        ["a log", log],
+      ] as const
+    ) {
+      await Deno.writeFile(last, damaged);
+      const notes = await assertExact(path, straight);
+      assertEquals(notes.length, 1, what);
+      assertMatch(notes[0]!, /^Index file .* is ignored: .*$/);
+    }
+    // Making it again mends it.
+    const made = await makeIndex(path, options({ everySteps, note() {} }));
+    assertEquals((await filesOf(path)).length, made.snapshots);
+    assertEquals(await assertExact(path, straight), []);
+
+    const [first] = await fresh();
+    await Deno.remove(first!);
+    const missing = await assertExact(path, straight);
+    assert(
+      missing.length > 0 && missing.every((note) => note.includes("its base at step")),
+      `${missing}`,
+    );
+
+    await Deno.writeFile(path, (await recorded("paging", 6)).log);
+    const timelineNotes: string[] = [];
+    const timeline = await Timeline.open(path, { note: (text) => timelineNotes.push(text) });
+    timeline.close();
+    const foreign = `Index ${indexPath(path)} is ignored: it belongs to another log`;
+    assertEquals(timelineNotes, [foreign]);
+    await assertRejects(() => makeIndex(path, options({ note() {} })), IndexingError, "remove it");
+  }));
+
+Deno.test("an index of a log that has grown, or was cut, still serves, and can be gone on with", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const { log, steps } = await recorded("paging");
+    const everySteps = Math.floor(steps / 12);
+    await Deno.writeFile(path, log);
+    const stored = await StoredLog.open(path);
+    const { map } = stored;
+    stored.close();
+    const middle = map.placeOf(Math.floor(map.end.epoch / 2));
+    const cut = log.subarray(0, middle.byteOffset + 7);
+    await Deno.writeFile(path, cut);
+    const half = await makeIndex(path, options({ everySteps }));
+    assert(half.snapshots > 2 && half.end < steps);
+    await Deno.writeFile(path, log);
+    const straight = await straightReplay(log, [steps, steps - 1, half.end, 5]);
+    assertEquals(await assertExact(path, straight), []);
+    const whole = await makeIndex(path, options({ everySteps }));
+    assert(whole.snapshots > half.snapshots && whole.end === steps);
+    assertEquals(await assertExact(path, straight), []);
+    await Deno.writeFile(path, cut);
+    const notes = await assertExact(path, await straightReplay(log, [half.end, 77]));
+    assert(
+      notes.length > 0 && notes.every((note) => note.includes("the log ends before that moment")),
+      `${notes}`,
+    );
+  }));
+
+Deno.test("a limit below two snapshots is refused with what is needed", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    await Deno.writeFile(path, (await recorded("paging")).log);
+    const making = () => makeIndex(path, options({ limitBytes: 5000, note() {} }));
+    await assertRejects(making, IndexingError, "the limit is 5000: raise it");
+  }));
