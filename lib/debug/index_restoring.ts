@@ -8,7 +8,6 @@ import { GuestMemory } from "../cpu/memory.ts";
 import { Replica } from "../epoch/replica.ts";
 import { pageBytes } from "../log/limits.ts";
 import { LogGrammar, type PlacedRecord } from "../log/log_grammar.ts";
-import { unpackPages } from "../log/page_packing.ts";
 import { type AssembledSnapshot, SnapshotAssembler } from "../log/snapshot_assembler.ts";
 import { IndexError, indexRecords } from "./index_file.ts";
 import type { IndexFolder, IndexSnapshot } from "./index_folder.ts";
