@@ -378,6 +378,10 @@ Deno.test("shutdown powers off, with exit code 1 after a system failure; reboot 
     const { fields } = machine.save().hart as { fields: Record<string, bigint> };
     assertEquals([fields["privilege"], fields["pc"]], [1n, BigInt(base)]);
     assertEquals(machine.timerDueTicks, 2 ** 64);
+    // It boots again, and comes to its reboot again.
+    nextEpoch(machine);
+    machine.run(1000);
+    assertEquals(machine.power, { kind: "reset" });
   }
 });
 
