@@ -27,7 +27,7 @@ import {
 } from "./scsi_inquiry.ts";
 import { maximumBillBytes } from "./virtio_console.ts";
 import { maximumEntropyBytes } from "./virtio_rng.ts";
-import { slotOf } from "./virtio_slots.ts";
+import { slotOf, slots } from "./virtio_slots.ts";
 import { maximumQueueSize } from "./virtqueue.ts";
 
 /** A map of named values. */
@@ -238,6 +238,9 @@ export function checkOperation(
   }
   if (state.slot !== slotOf(request, configuration)) {
     throw new StateError(`Operation ${number} is not of the device in slot ${state.slot}`);
+  }
+  if (state.fate !== "normal" && state.slot !== slots.scsi) {
+    throw new StateError(`Operation ${number} is of a device that ends no operation early`);
   }
   return { number, request };
 }

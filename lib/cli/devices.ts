@@ -3,7 +3,7 @@ import { maximumBlockDisks } from "../board/configuration.ts";
 import { BillFile } from "../host/bills.ts";
 import { ConsoleFile, ConsoleOutput, type ConsoleSink, ConsoleStream } from "../host/console.ts";
 import { HostDevices } from "../host/devices.ts";
-import { createDiskImage, type DiskBack, DiskFile } from "../host/disk.ts";
+import { createDiskImage, type DiskBack, DiskFile, requireWholeSectors } from "../host/disk.ts";
 import { HostFileError } from "../host/fault.ts";
 import { NetworkSocket } from "../host/network.ts";
 import { type FileIdentity, identityOfPath, sameFile } from "../host/positional_file.ts";
@@ -52,7 +52,7 @@ export type ConsoleChannel = "stdout" | "stderr";
 /**
  * The paths of the disk images, of which some may be missing.
  *
- * @throws {HostFileError} when one is no regular file, or two of them are one
+ * @throws {HostFileError} when one is no regular file of whole sectors, or two of them are one
  */
 export function diskPaths(given: Arguments): readonly string[] {
   const disks = given.values(diskOption);
@@ -76,6 +76,8 @@ export function diskPaths(given: Arguments): readonly string[] {
     }
     seen.push({ path, identity });
   }
+  // Before anything is locked: a file that is no disk gets no membership record beside it.
+  for (const { path } of seen) requireWholeSectors(path, Deno.statSync(path).size);
   return paths;
 }
 

@@ -292,7 +292,12 @@ function overlap(a: readonly SectorRange[], b: readonly SectorRange[]): boolean 
   );
 }
 
-function requireWholeSectors(path: string, bytes: number): void {
+/**
+ * Checks the size of an image.
+ *
+ * @throws {HostFileError} when it is empty or not whole sectors
+ */
+export function requireWholeSectors(path: string, bytes: number): void {
   if (bytes > 0 && bytes % SECTOR_BYTES === 0 && Number.isSafeInteger(bytes)) return;
   throw new HostFileError(
     path,

@@ -75,17 +75,19 @@ Deno.test("an uncertain completion for virtio-blk is refused, all others are tol
 Deno.test("a saved operation that is not of its slot's device is refused", () => {
   const machine = writing();
   const state = machine.save();
-  const restored = (slot: number) => {
+  const restored = (slot: number, outstanding = state.outstanding[0]!) => {
     const memory = new GuestMemory(configuration.ramBytes);
     memory.write(GuestMemory.ramBase, machine.memory.ram.slice());
     return Machine.restore({
       configuration: machine.configuration,
       image: machine.image,
-      state: { ...state, outstanding: [{ ...state.outstanding[0]!, slot }] },
+      state: { ...state, outstanding: [{ ...outstanding, slot }] },
       operations: [...machine.outstanding.values()],
       memory,
     });
   };
   assertEquals(restored(4).snapshotDigest(), machine.snapshotDigest());
+  const aborted = { ...state.outstanding[0]!, fate: "aborted" as const };
+  assertThrows(() => restored(4, aborted), StateError, "ends no operation early");
   for (const slot of [0, 3, 5, 7]) assertThrows(() => restored(slot), StateError, `slot ${slot}`);
 });

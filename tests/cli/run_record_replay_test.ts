@@ -224,6 +224,12 @@ for (
       65,
       "are the same file: each disk needs an image of its own",
     ],
+    [
+      "a disk that is not whole sectors",
+      ["run", "hello", "--disk", "/etc/hostname"],
+      65,
+      "bytes is not a positive multiple of 512",
+    ],
     ["a folder as a disk", ["run", "hello", "--disk", "/tmp"], 65, "it is not a regular file"],
     [
       "a log that is missing",
