@@ -35,13 +35,13 @@ export async function guestFromCache(wanted: Wanted, progress: Progress): Promis
   // One at a time: another one waits here, and then finds the guest.
   using lock = await Deno.open(`${wanted.cache}/lock`, { create: true, write: true });
   await lock.lock(true);
+  await removeLeftovers(wanted.cache);
   const folder = `${wanted.cache}/guest`;
   const there = await soundManifest(folder);
   if (there !== undefined && wanted.suites.includes(there.suite) && !wanted.update) {
     progress.step("The guest is there already");
     return { folder, manifest: there };
   }
-  await removeLeftovers(wanted.cache);
   const fetched = await fetchSuite(
     wanted.suites,
     `${wanted.cache}/apt`,

@@ -25,9 +25,12 @@ export class PackageTrouble extends Error {
   override name = "PackageTrouble";
 }
 
+/** Where packages come from. */
+export type PackageSource = Pick<PrivateApt, "archive" | "closure" | "download" | "find">;
+
 /** Fetches all packages of the guest. */
 export async function fetchPackages(
-  apt: PrivateApt,
+  apt: PackageSource,
   progress: Progress,
 ): Promise<readonly FetchedPackage[]> {
   const names = [...await apt.closure([...PROGRAMS, ...FIRMWARE])];
@@ -35,12 +38,21 @@ export async function fetchPackages(
   for (const name of names) packages.push(await find(apt, name));
   const megabytes = packages.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
   progress.step(`Fetching ${packages.length} packages, ${megabytes.toFixed(0)} MB`);
+  // apt takes what lies there by its size, so a damaged file must not lie there.
+  for (const entry of packages) await keepOnlySound(apt, entry);
   await apt.download(packages);
-  return await Promise.all(packages.map((entry) => verify(apt, entry)));
+  const fetched: FetchedPackage[] = [];
+  for (const entry of packages) {
+    if (!await keepOnlySound(apt, entry)) {
+      throw new PackageTrouble(`The package ${entry.name} does not have the digest of its index`);
+    }
+    fetched.push({ ...entry, path: apt.archive(entry) });
+  }
+  return fetched;
 }
 
 /** The packages that the metapackage leads to. */
-async function kernelParts(apt: PrivateApt): Promise<readonly DebianPackage[]> {
+async function kernelParts(apt: PackageSource): Promise<readonly DebianPackage[]> {
   const parts = new Map<string, DebianPackage>();
   const follow = async (name: string) => {
     const found = await find(apt, name);
@@ -53,19 +65,21 @@ async function kernelParts(apt: PrivateApt): Promise<readonly DebianPackage[]> {
   return [...parts.values()];
 }
 
-async function find(apt: PrivateApt, name: string): Promise<DebianPackage> {
+async function find(apt: PackageSource, name: string): Promise<DebianPackage> {
   const found = await apt.find(name);
   if (found === undefined) throw new PackageTrouble(`The index has no package ${name}`);
   return found;
 }
 
-/** Checks a file once more against the index: apt leaves alone what lies there already. */
-async function verify(apt: PrivateApt, entry: DebianPackage): Promise<FetchedPackage> {
+/** Whether a package's file is there as the index says; another one is removed. */
+async function keepOnlySound(apt: PackageSource, entry: DebianPackage): Promise<boolean> {
   const path = apt.archive(entry);
-  const content = await Deno.readFile(path);
-  if (content.length !== entry.bytes || await sha256(content) !== entry.sha256) {
+  try {
+    const content = await Deno.readFile(path);
+    if (content.length === entry.bytes && await sha256(content) === entry.sha256) return true;
     await Deno.remove(path);
-    throw new PackageTrouble(`The package ${entry.name} does not have the digest of its index`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  return { ...entry, path };
+  return false;
 }

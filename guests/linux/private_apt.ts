@@ -3,7 +3,7 @@
  * suite of one mirror. From the host it takes proxies and transports only.
  */
 import type { Mirror } from "./apt_sources.ts";
-import { runProgram } from "./program.ts";
+import { ProgramFailure, runProgram } from "./program.ts";
 
 /** The guest's architecture in Debian's words. */
 const ARCHITECTURE = "riscv64";
@@ -86,13 +86,18 @@ export class PrivateApt {
     );
     await Deno.writeTextFile(`${folder}/status`, "");
     await Deno.writeTextFile(`${folder}/apt.conf`, configuration(folder));
-    await apt.#run("apt-get", ["update"]);
+    // There are further suites, so this one need not be waited for long.
+    await apt.#run("apt-get", ["update", "--option", "Acquire::Retries=1"]);
     return apt;
   }
 
   /** The package of that name in the index, or nothing when it is not there. */
   async find(name: string): Promise<DebianPackage | undefined> {
-    const text = await this.#run("apt-cache", ["show", "--no-all-versions", name]).catch(() => "");
+    const text = await this.#run("apt-cache", ["show", "--no-all-versions", name])
+      .catch((error) => {
+        if (error instanceof ProgramFailure) return "";
+        throw error;
+      });
     const field = (field: string) => new RegExp(`^${field}: (.*)$`, "m").exec(text)?.[1] ?? "";
     if (field("Package") !== name) return undefined;
     return {
@@ -114,10 +119,19 @@ export class PrivateApt {
     return found.sort();
   }
 
-  /** Downloads packages into the archive folder; apt checks each against the signed index. */
+  /**
+   * Downloads packages into the archive folder, where older ones are removed. apt checks each against the
+   * signed index.
+   */
   async download(packages: readonly DebianPackage[]): Promise<void> {
+    const archives = `${this.#folder}/archives`;
+    const wanted = new Set(packages.map((entry) => this.archive(entry)));
+    for (const { name, isFile } of await Array.fromAsync(Deno.readDir(archives))) {
+      const path = `${archives}/${name}`;
+      if (isFile && !wanted.has(path)) await Deno.remove(path);
+    }
     const names = packages.map(({ name, version }) => `${name}=${version}`);
-    await this.#run("apt-get", ["download", ...names], `${this.#folder}/archives`);
+    await this.#run("apt-get", ["download", ...names], archives);
   }
 
   /** Where apt puts a package's file. */
