@@ -10,6 +10,7 @@ import { recordCommand } from "./record.ts";
 import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
 import { switchCommand } from "./switch.ts";
+import { traceCommand } from "./trace.ts";
 
 /** The commands of `lockstep`. */
 export const commands: readonly Command[] = [
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   backupCommand,
   indexCommand,
   inspectCommand,
+  traceCommand,
   switchCommand,
   demoCommand,
   auditCommand,

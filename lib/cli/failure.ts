@@ -3,6 +3,7 @@ import { ConfigurationError, ImageError, StateError } from "../board/errors.ts";
 import { IndexingError } from "../debug/indexing.ts";
 import { PositionError } from "../debug/position.ts";
 import { StoredLogError } from "../debug/stored_log.ts";
+import { SymbolError } from "../debug/symbol_table.ts";
 import { DivergenceError } from "../epoch/divergence.ts";
 import { HostFileError, isGone } from "../host/fault.ts";
 import { SocketError } from "../host/unix_socket.ts";
@@ -45,6 +46,7 @@ const MEANINGS: readonly (readonly [ErrorClass, number])[] = [
   [IndexingError, ExitCode.refused],
   [PositionError, ExitCode.refused],
   [StoredLogError, ExitCode.refused],
+  [SymbolError, ExitCode.refused],
   [HostFileError, ExitCode.refused],
   [DivergenceError, ExitCode.divergence],
   [StartRefusedError, ExitCode.unavailable],

@@ -109,9 +109,14 @@ export class Playhead {
   /**
    * Executes to the end of the epoch, but at most so many steps and not beyond `target`.
    *
+   * @param execute Advances the replica in place of one call.
    * @throws {DivergenceError} when the machine is not the one that the log describes
    */
-  async advance(target: Moment, steps: number): Promise<void> {
+  async advance(
+    target: Moment,
+    steps: number,
+    execute = (replica: Replica, most: number): unknown => replica.advance(most),
+  ): Promise<void> {
     const { replica } = this;
     if (!replica.record) {
       const record = await this.#nextRecord(replica.epoch);
@@ -120,7 +125,7 @@ export class Playhead {
       replica.begin(record);
     }
     this.#isSound = false;
-    replica.advance(Math.min(steps, target.step - replica.machine.steps));
+    execute(replica, Math.min(steps, target.step - replica.machine.steps));
     this.#isSound = true;
   }
 

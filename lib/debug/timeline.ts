@@ -4,6 +4,7 @@
  */
 import type { Machine } from "../board/machine.ts";
 import type { EpochRecord, HeaderRecord } from "../epoch/record.ts";
+import type { Replica } from "../epoch/replica.ts";
 import { hostLoop } from "../host/event_loop.ts";
 import type { StreamEnding } from "../log/record_decoder.ts";
 import { type Checkpoint, Checkpoints, replicaAt } from "./checkpoints.ts";
@@ -186,6 +187,23 @@ export class Timeline {
       return await this.#run(options.limit ?? this.end, options);
     } finally {
       this.#playhead.onConsole = undefined;
+    }
+  }
+
+  /**
+   * Goes forward to a moment by what `execute` does: it advances the replica by at most `steps` steps, at
+   * least one where the epoch has one left, and may look at the machine after each.
+   *
+   * @param pause What is done after each call.
+   */
+  async runBy(
+    target: Moment,
+    execute: (replica: Replica, steps: number) => void,
+    pause?: () => Promise<void>,
+  ): Promise<void> {
+    while (!isSame(this.moment, target)) {
+      await this.#playhead.advance(target, SLICE_STEPS, execute);
+      await pause?.();
     }
   }
 

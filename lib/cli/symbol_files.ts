@@ -1,0 +1,44 @@
+/** Files with symbols on the command line: `FILE`, or `FILE@ADDRESS` where it was loaded elsewhere. */
+import { type CodeSymbol, readSymbols, SymbolError, SymbolTable } from "../debug/symbol_table.ts";
+import { errorText, HostFileError } from "../host/fault.ts";
+import { type Option, textOption, UsageError } from "./command.ts";
+
+/** Names files with symbols. */
+export const symbolsOption: Option<string> = textOption(
+  "symbols",
+  "FILE[@SHIFT]",
+  "Names of places: an ELF file, System.map or /proc/kallsyms; SHIFT (0x…) is added to its addresses",
+  { repeat: true },
+);
+
+/**
+ * The symbols of all files; none when there are no files.
+ *
+ * @throws {HostFileError} when one does not open
+ * @throws {UsageError} or {SymbolError} when one makes no sense
+ */
+export async function symbolsIn(names: readonly string[]): Promise<SymbolTable | undefined> {
+  if (names.length === 0) return undefined;
+  const symbols: CodeSymbol[] = [];
+  for (const name of names) {
+    for (const symbol of await symbolsOf(name)) symbols.push(symbol);
+  }
+  return new SymbolTable(symbols);
+}
+
+async function symbolsOf(name: string): Promise<readonly CodeSymbol[]> {
+  const [, path, shift] = /^(.+?)(?:@(0x[0-9a-fA-F]{1,16}))?$/.exec(name) ?? [];
+  if (path === undefined) throw new UsageError("--symbols needs a file");
+  let file: Uint8Array;
+  try {
+    file = await Deno.readFile(path);
+  } catch (error) {
+    throw new HostFileError(path, `Cannot read ${path}: ${errorText(error)}`, { cause: error });
+  }
+  try {
+    return readSymbols(file, BigInt(shift ?? "0"));
+  } catch (error) {
+    if (!(error instanceof SymbolError)) throw error;
+    throw new SymbolError(`Cannot take symbols from ${path}: ${error.message}`);
+  }
+}

@@ -1,0 +1,32 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { fixture } from "../guests/fixture.ts";
+import { withFolder } from "../host/temporary_folder.ts";
+import { lockstep } from "./lockstep_process.ts";
+
+Deno.test("trace writes the instructions between two positions, with symbols", () =>
+  withFolder(async (folder) => {
+    const log = `${folder}/clock.log`;
+    await lockstep(["record", "clock", "-o", log, "--append", "ticks=2"]);
+    const symbols = ["--symbols", fixture("clock")];
+    const { code, stdout, stderr } = await lockstep(["trace", log, "--to", "5", ...symbols]);
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /^0 M 0000000080000000 [0-9a-f]+ +\w.* <_start>\n(\d M 0.*\n){4}$/);
+    const file = `${folder}/trace.txt`;
+    const written = await lockstep(["trace", log, "--from", "1k", "--to", "epoch:2", "-o", file]);
+    assertEquals(written, { code: 0, stdout: "", stderr: "" });
+    assertMatch(await Deno.readTextFile(file), /^1000 M .*\n1001 M /);
+    for (
+      const [words, expected, line] of [
+        [["--from", "1G"], 65, /^lockstep: The log does not reach step 1000000000: .*\n$/],
+        [["--from", "100", "--to", "99"], 65, /^lockstep: --to is step 99, which is before .*\n$/],
+        [["--symbols", log], 65, /^lockstep: Cannot take symbols from .*: it has no symbols.*\n$/],
+        [["--symbols", `${folder}/no`], 65, /^lockstep: Cannot read .*\n$/],
+        [["-o", `${folder}/no/no`], 65, /^lockstep: Cannot write .*\n$/],
+        [["--from", "frog"], 64, /^lockstep: --from: Cannot use "frog" as a position.*\n$/],
+      ] as const
+    ) {
+      const refused = await lockstep(["trace", log, ...words]);
+      assertEquals([refused.code, refused.stdout], [expected, ""]);
+      assertMatch(refused.stderr, line);
+    }
+  }));
