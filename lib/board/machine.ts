@@ -9,6 +9,7 @@
 import { Digester } from "../cpu/digest.ts";
 import { type HandOver, Hart, type HartState } from "../cpu/hart.ts";
 import { GuestMemory } from "../cpu/memory.ts";
+import type { Trigger, TriggerListener } from "../cpu/triggers.ts";
 import type { BootImage } from "./boot_image.ts";
 import { DeviceBus } from "./bus.ts";
 import { SoftwareInterrupts, Timer } from "./clint.ts";
@@ -237,7 +238,8 @@ export class Machine {
    * resets, or when {@linkcode epochReads} or the console's bounds are reached.
    */
   run(steps: number): number {
-    if (this.#held) return 0;
+    // Not even to begin with: what the run before has ended at is forgotten.
+    if (this.#held) return this.#hart.run(0);
     this.#running = true;
     try {
       return this.#hart.run(steps);
@@ -445,6 +447,21 @@ export class Machine {
   /** The hart's registers, CSRs and counts as they stand. */
   hartState(): HartState {
     return this.#hart.save();
+  }
+
+  /** The value of a CSR; undefined when there is none of that number. */
+  csr(number: number): bigint | undefined {
+    return this.#hart.csr(number);
+  }
+
+  /** Waits for instructions and accesses in place of those before; invisible to the guest. */
+  arm(triggers: readonly Trigger[], listener: TriggerListener): void {
+    this.#hart.arm(triggers, listener);
+  }
+
+  /** Whether the last {@linkcode Machine.run} has ended at a trigger. */
+  get triggered(): boolean {
+    return this.#hart.triggered;
   }
 
   /** Drops what the hart has cached; invisible to the guest (design invariant 9). */

@@ -59,6 +59,11 @@ export class Budget {
     else this.#words[REMAINING >> 2]!--;
   }
 
+  /** Gives back the step that was charged for an instruction which is not executed. */
+  refund(): void {
+    this.#words[REMAINING >> 2]!++;
+  }
+
   #executed(): number {
     return this.#granted - this.#deferred - this.#words[REMAINING >> 2]!;
   }

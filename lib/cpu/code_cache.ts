@@ -30,6 +30,8 @@ export class CodeCache {
   /** For each place the RAM page that it holds. */
   readonly #pageAt = new Int32Array(CODE_PAGES).fill(NONE);
   #next = 0;
+  /** For RAM pages that hold them: offsets of instructions for which a debugger waits. */
+  readonly #armed = new Map<number, Set<number>>();
 
   /** An empty cache over this memory, with the TLB that maps to it. */
   constructor(memory: GuestMemory, tlb: Tlb) {
@@ -65,6 +67,11 @@ export class CodeCache {
     const pool = Math.floor((at - CODE_POOL) / CODE_PAGE_BYTES);
     const page = RAM + this.#pageAt[pool]! * PAGE_BYTES;
     const pageOffset = (at - baseOf(pool)) / RECORD_BYTES_PER_BYTE;
+    const armed = this.#armed.get(this.#pageAt[pool]!);
+    if (armed?.has(pageOffset)) {
+      this.#records.pseudo(at, PSEUDO.trigger);
+      return;
+    }
     const first = this.#placed(page, pageOffset);
     if (first === undefined) {
       this.#records.pseudo(at, PSEUDO.crossing);
@@ -73,7 +80,10 @@ export class CodeCache {
     this.#records.write(
       at,
       first,
-      (last) => this.#placed(page, last.pageOffset + last.part.length),
+      (last) => {
+        const next = last.pageOffset + last.part.length;
+        return armed?.has(next) ? undefined : this.#placed(page, next);
+      },
     );
   }
 
@@ -84,6 +94,24 @@ export class CodeCache {
     const low = this.#halves[half]!;
     if (crossesPage(low, pageOffset)) return undefined;
     return place(low | this.#halves[half + 1]! << 16, pageOffset);
+  }
+
+  /** Arms instructions of a decoded RAM page, as long as it stays decoded. */
+  arm(ramPage: number, offsets: Iterable<number>): void {
+    const armed = this.#armed.get(ramPage) ?? new Set();
+    this.#armed.set(ramPage, armed);
+    for (const offset of offsets) {
+      if (armed.has(offset)) continue;
+      armed.add(offset);
+      this.invalidate(ramPage * PAGE_BYTES + offset, RECORD_BYTES / RECORD_BYTES_PER_BYTE);
+    }
+  }
+
+  /** The instruction whose record is at `at`, unless it crosses the end of its page. */
+  word(at: number): number | undefined {
+    const place = Math.floor((at - CODE_POOL) / CODE_PAGE_BYTES);
+    const pageOffset = (at - baseOf(place)) / RECORD_BYTES_PER_BYTE;
+    return this.#placed(RAM + this.#pageAt[place]! * PAGE_BYTES, pageOffset)?.decoded.bits;
   }
 
   /** The first halfword of the instruction whose record is at `at`. */
@@ -120,6 +148,7 @@ export class CodeCache {
     if (ramPage === NONE) return false;
     this.#pageAt[place] = NONE;
     this.#placeOf[ramPage] = NONE;
+    this.#armed.delete(ramPage);
     this.#memory.pageFlags[ramPage]! &= ~PAGE_CODE;
     return true;
   }

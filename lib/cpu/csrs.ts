@@ -39,6 +39,11 @@ export class Csrs {
     this.#doubles = new BigUint64Array(memory.buffer);
   }
 
+  /** The value of a register, whoever may access it. */
+  read(number: number): bigint | undefined {
+    return byNumber.get(number)?.read(this.#sources);
+  }
+
   /**
    * Executes the instruction of a record; the operand and then the old value are in VALUE.
    * @param operation Index into {@linkcode csrOperations}.

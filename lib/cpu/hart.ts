@@ -17,6 +17,7 @@ import type { SupervisorEnvironment } from "./supervisor_environment.ts";
 import { SystemInstructions } from "./system_instructions.ts";
 import { Tlb } from "./tlb.ts";
 import { Traps } from "./traps.ts";
+import { type Trigger, type TriggerListener, Triggers } from "./triggers.ts";
 
 export type { Bus } from "./bus.ts";
 export { type HartState, HartStateError } from "./hart_state.ts";
@@ -59,6 +60,8 @@ export class Hart {
   readonly #pmp: Pmp;
   readonly #traps: Traps;
   readonly #tlb: Tlb;
+  readonly #triggers = new Triggers();
+  readonly #csrs: Csrs;
   readonly #coherence: CacheCoherence;
   readonly #system: SystemInstructions;
   readonly #interpret: () => void;
@@ -85,6 +88,7 @@ export class Hart {
     const system = new SystemInstructions(wasm, { block, budget, modes, traps, coherence });
     const slowPaths = new SlowPaths({
       ...{ memory, bus, block, budget, modes, pmp, traps, tlb, code, coherence, mmu, csrs, system },
+      triggers: this.#triggers,
     });
     this.#memory = memory;
     this.#block = block;
@@ -93,6 +97,7 @@ export class Hart {
     this.#pmp = pmp;
     this.#traps = traps;
     this.#tlb = tlb;
+    this.#csrs = csrs;
     this.#coherence = coherence;
     this.#system = system;
     this.#interpret = instantiate(wasm, slowPaths);
@@ -163,9 +168,10 @@ export class Hart {
       throw new RangeError(`Cannot run ${steps} steps: give a whole number from 0`);
     }
     this.#running = true;
+    this.#triggers.stopped = false;
     let executed = 0;
     try {
-      while (executed < steps && !this.waiting && !this.#stopRequested) {
+      while (executed < steps && !this.waiting && !this.#stopRequested && !this.triggered) {
         executed += this.#runOnce(steps - executed);
       }
     } finally {
@@ -174,6 +180,22 @@ export class Hart {
       this.#storeCounts();
     }
     return executed;
+  }
+
+  /** Whether the last {@linkcode Hart.run} has ended at a trigger. */
+  get triggered(): boolean {
+    return this.#triggers.stopped;
+  }
+
+  /** Replaces the triggers, which a debugger sets. What the hart has cached is dropped. */
+  arm(triggers: readonly Trigger[], listener: TriggerListener): void {
+    this.#triggers.arm(triggers, listener);
+    this.dropCaches();
+  }
+
+  /** The value of a CSR, whatever the present mode may access; undefined when there is none of that number. */
+  csr(number: number): bigint | undefined {
+    return this.#csrs.read(number);
   }
 
   /** Makes the present {@linkcode Hart.run} return before the next instruction. For bus callbacks. */
@@ -259,6 +281,7 @@ function instantiate(memory: WebAssembly.Memory, slowPaths: SlowPaths): () => vo
       fetch: () => slowPaths.fetch(),
       decode: (record: number) => slowPaths.decode(record),
       crossing: (record: number) => slowPaths.crossing(record),
+      trigger: (record: number) => slowPaths.trigger(record),
     },
   });
   return instance.exports.run as () => void;

@@ -66,6 +66,8 @@ export interface InterpreterImports {
   decode(record: number): void;
   /** The record of the page-crossing instruction at pc, for one execution, or {@linkcode RELOAD} after a trap. */
   crossing(record: number): number;
+  /** The same for the instruction at pc, for which a debugger waits; RELOAD also where the hart stops. */
+  trigger(record: number): number;
 }
 
 const takesOne: Signature = { parameters: ["i32"], results: ["i32"] };
@@ -86,6 +88,7 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
   const fetch = module.importFunction("fetch", { parameters: [], results: ["i32"] });
   const decode = module.importFunction("decode", { parameters: ["i32"], results: [] });
   const crossing = module.importFunction("crossing", takesOne);
+  const trigger = module.importFunction("trigger", takesOne);
   const synchronise = addSynchronise(module);
   const float = addFloatFunctions(module);
 
@@ -111,7 +114,8 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
   const handlers: Code[] = [];
   handlers[PSEUDO.undecoded] = undecoded(frame, decode);
   handlers[PSEUDO.pageEnd] = pageEnd(frame);
-  handlers[PSEUDO.crossing] = crossingHandler(frame, crossing);
+  handlers[PSEUDO.crossing] = singleHandler(frame, crossing);
+  handlers[PSEUDO.trigger] = singleHandler(frame, trigger);
   for (const operation of operations) handlers.push(emitHandler(frame, operation));
   module.addFunction(builder, interpreterBody(frame, handlers, fetch), "run");
   return module.encode();
@@ -205,11 +209,12 @@ function pageEnd(frame: Frame): Code {
   return [uncharge(frame), frame.target.set(pcOf(frame)), br(frame.lookup)];
 }
 
-function crossingHandler(frame: Frame, crossing: number): Code {
+/** Executes a record that a slow path makes for one execution. */
+function singleHandler(frame: Frame, slowPath: number): Code {
   const { record, remaining, pcBase, address, outcome, dispatch, enter, slow } = frame;
   return [
     call(slow.synchronise, address.get, pcOf(frame), remaining.get),
-    outcome.set(call(crossing, record.get)),
+    outcome.set(call(slowPath, record.get)),
     remaining.set(i32.load(i32.const(0), REMAINING)),
     brIf(enter, i32.eqz(outcome.get)),
     record.set(outcome.get),

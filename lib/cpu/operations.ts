@@ -31,10 +31,12 @@ export const PSEUDO = {
   pageEnd: 1,
   /** A 32-bit instruction starts in the last halfword of the page. */
   crossing: 2,
+  /** A debugger waits for the instruction here. */
+  trigger: 3,
 } as const;
 
 /** Number of the first operation that is an instruction. */
-export const FIRST_OPERATION = 3;
+export const FIRST_OPERATION = 4;
 
 /** Most bytes of code that one operation can be made of. */
 export const LONGEST_OPERATION_BYTES: number = 4 * LONGEST_SEQUENCE;

@@ -31,8 +31,13 @@ import { FAILED, RELOAD } from "./record_emission.ts";
 import type { SystemInstructions } from "./system_instructions.ts";
 import type { Tlb } from "./tlb.ts";
 import type { Traps } from "./traps.ts";
+import type { Triggers } from "./triggers.ts";
 
 const NOT_IN_RAM = -1;
+
+/** What accesses do, for triggers. */
+const LOAD = ["load"] as const, STORE = ["store"] as const;
+const LOAD_AND_STORE = [...LOAD, ...STORE] as const;
 
 /** The parts of a hart that the slow paths work on. */
 export interface HartParts {
@@ -62,6 +67,8 @@ export interface HartParts {
   readonly csrs: Csrs;
   /** Executes privileged instructions. */
   readonly system: SystemInstructions;
+  /** What debuggers wait for. */
+  readonly triggers: Triggers;
 }
 
 /**
@@ -99,6 +106,7 @@ export class SlowPaths implements InterpreterImports {
     if (offset !== NOT_IN_RAM) {
       this.#parts.coherence.relyOn(this.#parts.mmu.tables, low, this.#high());
       this.#fillData(READ_TLB, offset);
+      this.#watch(LOAD, this.#address(), width);
       return RAM + offset;
     }
     const value = (low & (width - 1)) === 0
@@ -106,6 +114,7 @@ export class SlowPaths implements InterpreterImports {
       : undefined;
     if (value === undefined) return this.#accessFault(ACCESS.load);
     this.#doubles[VALUE >> 3] = value;
+    this.#watch(LOAD, this.#address(), width);
     return VALUE;
   }
 
@@ -118,11 +127,13 @@ export class SlowPaths implements InterpreterImports {
     const physical = this.#translate(ACCESS.store, width);
     if (physical < 0) return this.#fault();
     const offset = this.#ramOffset(physical);
-    if (offset !== NOT_IN_RAM) return this.#prepareStore(offset, width);
+    if (offset !== NOT_IN_RAM) return this.#prepareStore(offset, width, STORE);
     const value = BigInt.asUintN(8 * width, this.#doubles[VALUE >> 3]!);
     const stored = (low & (width - 1)) === 0 &&
       this.#parts.bus.store(physical, width as 1 | 2 | 4 | 8, value);
-    return stored ? VALUE : this.#accessFault(ACCESS.store);
+    if (!stored) return this.#accessFault(ACCESS.store);
+    this.#watch(STORE, this.#address(), width);
+    return VALUE;
   }
 
   /** The same for a read-modify-write: in RAM only, and aligned. */
@@ -133,7 +144,7 @@ export class SlowPaths implements InterpreterImports {
     const offset = this.#ramOffset(physical);
     return offset === NOT_IN_RAM
       ? this.#accessFault(ACCESS.store)
-      : this.#prepareStore(offset, width);
+      : this.#prepareStore(offset, width, LOAD_AND_STORE);
   }
 
   /** LR. */
@@ -147,6 +158,7 @@ export class SlowPaths implements InterpreterImports {
     block.set("reservationVirtual", this.#address());
     block.set("reservationPhysical", BigInt(physical));
     block.set("reservationBytes", BigInt(width));
+    this.#watch(LOAD, this.#address(), width);
     return RAM + offset;
   }
 
@@ -163,7 +175,7 @@ export class SlowPaths implements InterpreterImports {
     if (physical < 0) return this.#fault();
     const holds = block.get("reservationPhysical") === BigInt(physical);
     traps.clearReservation();
-    return holds ? this.#prepareStore(physical - RAM_BASE, width) : FAILED;
+    return holds ? this.#prepareStore(physical - RAM_BASE, width, STORE) : FAILED;
   }
 
   /** Zicsr. */
@@ -181,7 +193,7 @@ export class SlowPaths implements InterpreterImports {
   }
 
   fetch(): number {
-    const { block, budget, modes, coherence, code, mmu, pmp, tlb } = this.#parts;
+    const { block, budget, modes, coherence, code, mmu, pmp, tlb, triggers } = this.#parts;
     const pc = block.get("pc");
     const offset = this.#locateCode(pc);
     if (offset === NOT_IN_RAM) {
@@ -190,7 +202,10 @@ export class SlowPaths implements InterpreterImports {
     }
     coherence.relyOn(mmu.tables, block.low("pc"), block.high("pc"));
     if (!pmp.decidesAlike(RAM_BASE + offset)) return this.#fetchOnce(pc, offset);
-    const page = code.page(Math.floor(offset / PAGE_BYTES));
+    const ramPage = Math.floor(offset / PAGE_BYTES);
+    const page = code.page(ramPage);
+    const armed = triggers.offsetsIn(pc);
+    if (armed) code.arm(ramPage, armed);
     tlb.fill(modes.fetchBank, FETCH_TLB, block.low("pc"), block.high("pc"), page);
     return RELOAD;
   }
@@ -203,8 +218,25 @@ export class SlowPaths implements InterpreterImports {
     return this.#single(code.firstHalf(record) | this.#half(offset) << 16);
   }
 
+  trigger(record: number): number {
+    const { block, budget, code, triggers } = this.#parts;
+    if (triggers.executing(block.get("pc"), budget.steps)) {
+      budget.refund();
+      budget.attend();
+      return RELOAD;
+    }
+    const word = code.word(record);
+    return word === undefined ? this.crossing(record) : this.#single(word);
+  }
+
   /** Fetches the instruction at `pc`, whose halves are permitted or not each by itself. */
   #fetchOnce(pc: bigint, offset: number): number {
+    const { budget, triggers } = this.#parts;
+    // Nothing has been charged for it yet.
+    if (triggers.executing(pc, budget.steps + 1)) {
+      budget.attend();
+      return RELOAD;
+    }
     if (lengthOf(this.#half(offset)) === 2) return this.#single(this.#half(offset));
     const second = BigInt.asUintN(64, pc + 2n);
     const secondOffset = this.#locateCode(second);
@@ -249,9 +281,11 @@ export class SlowPaths implements InterpreterImports {
     const split = PAGE_BYTES - (this.#low() & (PAGE_BYTES - 1));
     const first = this.#locateInRam(access, split);
     if (first === NOT_IN_RAM) return RELOAD;
-    this.#setAddress(BigInt.asUintN(64, this.#address() + BigInt(split)));
+    const address = this.#address();
+    this.#setAddress(BigInt.asUintN(64, address + BigInt(split)));
     const second = this.#locateInRam(access, width - split);
     if (second === NOT_IN_RAM) return RELOAD;
+    this.#watch(access === ACCESS.load ? LOAD : STORE, address, width);
     const bytes = this.#bytes;
     if (access === ACCESS.load) {
       for (let i = 0; i < width; i++) {
@@ -279,11 +313,12 @@ export class SlowPaths implements InterpreterImports {
   }
 
   /** Makes way for a store to RAM and lets the next one find the page by itself. */
-  #prepareStore(offset: number, width: number): number {
+  #prepareStore(offset: number, width: number, kinds: readonly ("load" | "store")[]): number {
     const { coherence, mmu } = this.#parts;
     coherence.relyOn(mmu.tables, this.#low(), this.#high());
     // The page may be one of those page tables.
     if (this.#makeWay(offset, width)) this.#fillData(WRITE_TLB, offset);
+    this.#watch(kinds, this.#address(), width);
     return RAM + offset;
   }
 
@@ -299,11 +334,19 @@ export class SlowPaths implements InterpreterImports {
   }
 
   #fillData(kind: typeof READ_TLB | typeof WRITE_TLB, offset: number): void {
-    const { modes, pmp, tlb } = this.#parts;
+    const { modes, pmp, tlb, triggers } = this.#parts;
     if (!pmp.decidesAlike(RAM_BASE + offset)) return;
+    if (triggers.watching && triggers.watchesPage(this.#address())) return;
     const low = this.#low();
     const page = RAM + Math.floor(offset / PAGE_BYTES) * PAGE_BYTES;
     tlb.fill(modes.dataBank, kind, low, this.#high(), page - (low & ~(PAGE_BYTES - 1)) | 0);
+  }
+
+  /** Tells of an access that will not trap. */
+  #watch(kinds: readonly ("load" | "store")[], address: bigint, width: number): void {
+    const { budget, triggers } = this.#parts;
+    if (!triggers.watching) return;
+    if (triggers.accessing(kinds, address, width, budget.steps)) budget.attend();
   }
 
   #translate(access: Access, bytes: number): number {

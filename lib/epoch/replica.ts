@@ -176,7 +176,7 @@ export class Replica {
     let budget = Math.min(steps, this.#stepsLeft);
     while (budget > 0) {
       const done = this.machine.run(budget);
-      if (done === 0) {
+      if (done === 0 && !this.machine.triggered) {
         const stands = this.machine.power.kind === "on" ? "waits" : "is powered off";
         this.#diverged(
           record.epoch,
@@ -185,6 +185,7 @@ export class Replica {
       }
       budget -= done;
       this.#stepsLeft -= done;
+      if (this.machine.triggered) break;
     }
     if (this.#stepsLeft > 0) return false;
     if (this.#environment.left > 0) {
