@@ -71,7 +71,7 @@ export class HostDevices implements DeviceBacks {
   async close(): Promise<void> {
     await Promise.all(this.#disks.map((disk) => disk.close()));
     await this.#bills?.close();
-    this.#network?.close();
+    await this.#network?.close();
     await this.#console.close();
   }
 }

@@ -46,6 +46,11 @@ export class FrameClient {
     this.#connection?.send(frame);
   }
 
+  /** Resolves when the kernel has everything that was to be sent. */
+  async sent(): Promise<void> {
+    await this.#connection?.sent();
+  }
+
   /** Lets go at once. */
   close(): void {
     this.#end.abort();

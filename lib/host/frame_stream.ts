@@ -88,7 +88,7 @@ export class FrameConnection {
   readonly #socket: FrameSocket;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
-  #writing = false;
+  #writing: Promise<void> | undefined;
   #closed = false;
   /** Frames dropped because the peer read too slowly. */
   dropped = 0;
@@ -106,7 +106,12 @@ export class FrameConnection {
     }
     this.#waiting.push(frame);
     this.#waitingBytes += frame.length;
-    if (!this.#writing) void this.#write();
+    this.#writing ??= this.#write();
+  }
+
+  /** Resolves when the kernel has everything that was to be sent. */
+  async sent(): Promise<void> {
+    await this.#writing;
   }
 
   /**
@@ -139,7 +144,6 @@ export class FrameConnection {
   }
 
   async #write(): Promise<void> {
-    this.#writing = true;
     try {
       while (this.#waiting.length > 0) {
         const bytes = encodeFrames(this.#waiting);
@@ -154,6 +158,6 @@ export class FrameConnection {
       // The reader of this connection learns why.
       this.close();
     }
-    this.#writing = false;
+    this.#writing = undefined;
   }
 }

@@ -5,10 +5,13 @@
 import { addressOf, maximumFrameBytes } from "../board/ethernet.ts";
 import { announcement } from "./announcement.ts";
 import { FrameClient } from "./frame_client.ts";
-import { pause } from "./pause.ts";
+import { pause, settledWithin } from "./pause.ts";
 
 /** When an announcement is repeated, milliseconds after the one before: as QEMU does at a migration. */
 const REPEAT_MILLISECONDS = [50, 150, 250, 350] as const;
+
+/** How long a machine's last frames may take to leave. */
+const FAREWELL_MILLISECONDS = 200;
 
 /** What a live machine's network does with what comes. */
 export interface NetworkEvents {
@@ -70,9 +73,10 @@ export class NetworkSocket {
     this.#client.send(frame);
   }
 
-  /** Lets go at once. */
-  close(): void {
+  /** Lets what was sent leave, unless the peer does not take it, and frees the socket. */
+  async close(): Promise<void> {
     this.#end.abort();
+    await settledWithin(this.#client.sent(), FAREWELL_MILLISECONDS);
     this.#client.close();
   }
 

@@ -1,8 +1,10 @@
 /**
  * A process that plugs into a frame socket: `converse` with the guest `net`, or `garble` the framing.
  *
- *     net_station.ts converse PATH COUNT [MAC]     ends with a line of JSON when all are answered
- *     net_station.ts garble PATH                   ends when the other side hangs up
+ *     net_station.ts converse PATH COUNT [MAC [FIRST]]     ends with a line of JSON when all are answered
+ *     net_station.ts garble PATH                           ends when the other side hangs up
+ *
+ * After FIRST messages it repeats the last of them, until a line on standard input says how many may be sent.
  */
 import { FrameClient } from "../../lib/host/frame_client.ts";
 import { connectSocket } from "../../lib/host/unix_socket.ts";
@@ -10,8 +12,10 @@ import { guestMac, NetClient } from "../guests/net_client.ts";
 
 const REPORT_MILLISECONDS = 20;
 
-async function converse(path: string, count: number, mac: string): Promise<void> {
+async function converse(path: string, count: number, mac: string, first: number): Promise<void> {
   const client = new NetClient(count, mac);
+  client.allow(first);
+  void obey(client);
   const socket = new FrameClient(path);
   let announcements = 0;
   await socket.connect();
@@ -40,12 +44,18 @@ async function converse(path: string, count: number, mac: string): Promise<void>
   Deno.exit(0);
 }
 
+async function obey(client: NetClient): Promise<void> {
+  for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+    client.allow(Number(text));
+  }
+}
+
 async function garble(path: string): Promise<void> {
   const socket = await connectSocket(path);
   await socket.write(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"));
   while (await socket.read(new Uint8Array(100)) !== null);
 }
 
-const [what, path = "", count = "1", mac = guestMac] = Deno.args;
-if (what === "converse") await converse(path, Number(count), mac);
+const [what, path = "", count = "1", mac = guestMac, first = count] = Deno.args;
+if (what === "converse") await converse(path, Number(count), mac, Number(first));
 else await garble(path);

@@ -18,6 +18,7 @@ interface Conversation {
 /** A process that converses with the guest over the switch. */
 class Station implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #output: Promise<string>;
   #said = "";
 
@@ -25,12 +26,18 @@ class Station implements AsyncDisposable {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--no-prompt", "--no-check", `--allow-net=unix:${path}`, "--allow-read"]
         .concat("--allow-write", STATION, what, path, ...more),
-      stdin: "null",
+      stdin: "piped",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+    this.#input = this.#child.stdin.getWriter();
     this.#output = new Response(this.#child.stdout).text();
     void this.#listen();
+  }
+
+  /** Lets it send so many messages. */
+  async allow(count: number): Promise<void> {
+    await this.#input.write(new TextEncoder().encode(`${count}`));
   }
 
   /** Waits until so many messages are answered. */
@@ -63,6 +70,7 @@ class Station implements AsyncDisposable {
     }
     await this.#child.status;
     await this.#output;
+    await this.#input.close().catch(() => {});
   }
 
   async #listen(): Promise<void> {
@@ -154,13 +162,15 @@ Deno.test("a conversation survives its machine, which announces itself where it 
       ...["backup", socket(1), ...network, ...console, "--listen", socket(2)],
     ]);
     await primary.says(/has joined: protected/);
-    await using station = new Station("converse", path, "1500");
+    await using station = new Station("converse", path, "1500", guestMac, "700");
     await station.answered(200);
     primary.kill("SIGKILL");
     await first.says(/Backups can join at/);
     await using second = new Lockstep(["backup", socket(2), ...network, ...console]);
     await first.says(/has joined: protected/);
     await station.answered(700);
+    await station.allow(1500);
+    await station.answered(900);
     first.kill("SIGKILL");
     const { answered, wrong, checksum, announcements } = await station.end();
     assertEquals([answered, wrong], [1500, undefined]);
@@ -177,13 +187,14 @@ Deno.test("a switch that dies and comes back finds its machines again, and nobod
     const path = `${folder}/switch`;
     const fabric = await startSwitch(path);
     await using machine = serve(path);
-    await using station = new Station("converse", path, "600");
+    await using station = new Station("converse", path, "600", guestMac, "200");
     await station.answered(100);
     fabric.kill("SIGKILL");
     await fabric[Symbol.asyncDispose]();
     await machine.says(/Lost the network/);
     await using _again = await startSwitch(path);
     await machine.says(/Connected to unix:/);
+    await station.allow(600);
     assertEquals((await station.end()).wrong, undefined);
     assertEquals((await machine.end()).code, 0);
   }));

@@ -65,6 +65,9 @@ export class NetClient {
   #checksum = 0n;
   #frame: Uint8Array | undefined;
   #wire: Wire | undefined;
+  #allowed = Infinity;
+  /** The message sent last is answered, and the next one is not allowed yet. */
+  #waits = false;
   /** Why a reply was not what it must be. */
   wrong: string | undefined;
   /** Messages that were sent again. */
@@ -78,7 +81,8 @@ export class NetClient {
 
   /** Messages answered rightly. */
   get answered(): number {
-    return this.#frame === undefined ? 0 : this.#number - 1;
+    if (this.#frame === undefined) return 0;
+    return this.#waits ? this.#number : this.#number - 1;
   }
 
   /** Whether all have been answered rightly. */
@@ -97,6 +101,14 @@ export class NetClient {
     this.#next();
   }
 
+  /** Message `count` is repeated until more are allowed. */
+  allow(count: number): void {
+    this.#allowed = count;
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#next();
+  }
+
   /** Takes a frame from the network. */
   receive(frame: Uint8Array): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
@@ -109,7 +121,8 @@ export class NetClient {
     if (checksum !== this.#checksum) {
       this.wrong = `The reply to message ${this.#number} has checksum ${checksum.toString(16)}`;
     }
-    this.#next();
+    if (this.#number === this.#allowed && this.#number < this.#count) this.#waits = true;
+    else this.#next();
   }
 
   #next(): void {

@@ -79,3 +79,17 @@ Deno.test("a peer that breaks the framing is let go, with the reason", async () 
   assertEquals(await ended, "A frame of 4294967295 bytes, must have 14 to 69632");
   assert(pair.closed);
 });
+
+Deno.test("what was sent can be waited for", async () => {
+  const pair = new SocketPair(1000);
+  const left = new FrameConnection(pair.left);
+  const right = new FrameConnection(pair.right);
+  for (let count = 0; count < 20; count++) left.send(frame(1500));
+  let came = 0;
+  void right.receive(() => came++);
+  await left.sent();
+  left.close();
+  await pair.idle();
+  assertEquals(came, 20);
+  await left.sent();
+});
