@@ -26,6 +26,21 @@ function hangingFrom(nth: number, count: number, hangs: () => void): Meddle {
   };
 }
 
+/** Holds everything until somebody can take over: a kill before that leaves nobody to go on. */
+function onceProtected(meddle: Meddle) {
+  const gate = Promise.withResolvers<void>();
+  return {
+    meddle: (async (request, perform) => {
+      await gate.promise;
+      return await meddle(request, perform);
+    }) satisfies Meddle,
+    async open(stage: Stage, primary: StagedPrimary): Promise<void> {
+      await stage.until(() => primary.live.roster.protection === "protected", "protection");
+      gate.resolve();
+    },
+  };
+}
+
 /** Passes everything on and remembers it. */
 function watched(requests: OperationRequest[]): Meddle {
   return (request, perform) => {
@@ -46,24 +61,23 @@ for (
     const victim = Promise.withResolvers<StagedPrimary>();
     let writes = 0;
     const hit: OperationRequest[] = [];
-    victim.resolve(
-      await stage.primary({
-        cables: [cable],
-        boot: "transfers=30 pace=4",
-        meddle: async (request, perform) => {
-          if (request.kind !== "disk-write" || ++writes !== 25) return await perform(request);
-          hit.push(request);
-          const bytes = Math.ceil(request.data.length / 512 * part) * 512;
-          if (bytes > 0) await perform({ ...request, data: request.data.subarray(0, bytes) });
-          const { kill, freeLock } = await victim.promise;
-          kill();
-          freeLock();
-          return await never;
-        },
-      }),
-    );
+    const gate = onceProtected(async (request, perform) => {
+      if (request.kind !== "disk-write" || ++writes !== 25) return await perform(request);
+      hit.push(request);
+      const bytes = Math.ceil(request.data.length / 512 * part) * 512;
+      if (bytes > 0) await perform({ ...request, data: request.data.subarray(0, bytes) });
+      const { kill, freeLock } = await victim.promise;
+      kill();
+      freeLock();
+      return await never;
+    });
+    const primary = await stage.primary({
+      ...{ cables: [cable], boot: "transfers=30 pace=4", meddle: gate.meddle },
+    });
+    victim.resolve(primary);
     const performed: OperationRequest[] = [];
     const backup = stage.backup(cable, { meddle: watched(performed) });
+    await gate.open(stage, primary);
     await finishesSoundly(stage, backup.promoted);
     assert(performed.some((request) => seen(request) === seen(hit[0]!)));
     const told = backup.notes.filter((note) => note.endsWith(": performed again"));
@@ -76,13 +90,15 @@ Deno.test("what hangs on virtio-blk at a promotion is performed again first, in 
   await using stage = new Stage(["blk"]);
   const cable = new Cable();
   const hangs = Promise.withResolvers<void>();
+  const gate = onceProtected(hangingFrom(30, 1, hangs.resolve));
   const primary = await stage.primary({
     cables: [cable],
     boot: "burst transfers=200",
-    meddle: hangingFrom(30, 1, hangs.resolve),
+    meddle: gate.meddle,
   });
   const performed: OperationRequest[] = [];
   const backup = stage.backup(cable, { meddle: watched(performed) });
+  await gate.open(stage, primary);
   await hangs.promise;
   primary.kill();
   primary.freeLock();
@@ -107,13 +123,15 @@ Deno.test("a second failover while repeats are outstanding performs them a third
   await using stage = new Stage(["blk"]);
   const cables = [new Cable(), new Cable()] as const;
   const hangs = Promise.withResolvers<void>();
+  const gate = onceProtected(hangingFrom(30, 1, hangs.resolve));
   const primary = await stage.primary({
     cables: [cables[0]],
     boot: "burst transfers=200",
-    meddle: hangingFrom(30, 1, hangs.resolve),
+    meddle: gate.meddle,
   });
   // On the first backup nothing of the disk is ever performed.
   const first = stage.backup(cables[0], { meddle: hangingFrom(0, 1, () => {}), next: [cables[1]] });
+  await gate.open(stage, primary);
   await hangs.promise;
   primary.kill();
   primary.freeLock();
@@ -135,12 +153,14 @@ Deno.test("a copy of a disk on virtio-blk is kept in step, and goes on when the 
   const cable = new Cable({ device: 7, inode: 4730 });
   const copy = stage.copyDisk();
   const hangs = Promise.withResolvers<void>();
+  const gate = onceProtected(hangingFrom(40, 1, hangs.resolve));
   const primary = await stage.primary({
     cables: [cable],
     boot: "transfers=40 pace=4",
-    meddle: hangingFrom(40, 1, hangs.resolve),
+    meddle: gate.meddle,
   });
   const backup = stage.backup(cable, { disk: copy, onStall: "promote" });
+  await gate.open(stage, primary);
   await hangs.promise;
   primary.kill();
   primary.freeLock();
@@ -154,11 +174,13 @@ Deno.test("disks of both kinds and random bytes survive one kill together", asyn
     await using stage = new Stage(["scsi", "blk"]);
     const cable = new Cable();
     const hangs = Promise.withResolvers<void>();
+    const gate = onceProtected(hangingFrom(nth, 4, hangs.resolve));
     const primary = await stage.primary({
       ...{ guest: "mixed", entropy: true, cables: [cable], boot: "rounds=40" },
-      meddle: hangingFrom(nth, 4, hangs.resolve),
+      meddle: gate.meddle,
     });
     const backup = stage.backup(cable);
+    await gate.open(stage, primary);
     await hangs.promise;
     primary.kill();
     primary.freeLock();
