@@ -85,7 +85,7 @@ peerTest(
     withFolder(async (folder) => {
       const path = `${folder}/switch`;
       await using _fabric = await startSwitch(path);
-      await using peer = new QemuLinux(path, "quiet lockstep.address=10.77.0.1/24");
+      await using peer = new QemuLinux("quiet lockstep.address=10.77.0.1/24", path);
       Deno.writeTextFileSync(`${folder}/arbiter`, "");
       const common = ["--arbiter", `${folder}/arbiter`, "--net", `unix:${path}`];
       const socket = `unix:${folder}/primary`;

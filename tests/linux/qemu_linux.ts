@@ -1,4 +1,4 @@
-/** Debian's Linux on QEMU, with a network card on a frame socket. */
+/** Debian's Linux on QEMU, the same board. */
 import { linuxGuest } from "./linux_guest.ts";
 import { Screen } from "./screen.ts";
 
@@ -8,16 +8,19 @@ export class QemuLinux implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #keyboard: WritableStreamDefaultWriter<Uint8Array>;
 
-  /** @param socket Where its network card is plugged in. */
-  constructor(socket: string, append: string) {
+  /** @param socket Where its network card is plugged in, when it has one. */
+  constructor(append: string, socket?: string) {
+    const card = [
+      ...["-netdev", `stream,id=net,server=off,addr.type=unix,addr.path=${socket}`],
+      ...["-device", "virtio-net-device,netdev=net,mac=52:54:00:00:00:01"],
+    ];
     const { kernel, initrd } = linuxGuest();
     this.#child = new Deno.Command("qemu-system-riscv64", {
       args: [
         ...["-M", "virt", "-m", "256", "-display", "none", "-serial", "stdio", "-monitor", "none"],
         ...["-kernel", kernel, "-initrd", initrd, "-append", append],
         ...["-global", "virtio-mmio.force-legacy=false"],
-        ...["-netdev", `stream,id=net,server=off,addr.type=unix,addr.path=${socket}`],
-        ...["-device", "virtio-net-device,netdev=net,mac=52:54:00:00:00:01"],
+        ...socket === undefined ? [] : card,
       ],
       stdin: "piped",
       stdout: "piped",
@@ -32,8 +35,17 @@ export class QemuLinux implements AsyncDisposable {
     await this.#keyboard.write(new TextEncoder().encode(`${line}\n`));
   }
 
+  /** Waits for its end; its exit code. */
+  async end(): Promise<number> {
+    return (await this.#child.status).code;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGKILL");
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has left by itself.
+    }
     await this.#child.status;
     await this.#keyboard.close().catch(() => {});
   }
