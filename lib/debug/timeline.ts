@@ -213,6 +213,12 @@ export class Timeline {
     return found && { epoch: found.epoch, step: found.step };
   }
 
+  /** How many checkpoints there are, and how many bytes they take, about. */
+  get checkpointFigures(): { readonly count: number; readonly bytes: number } {
+    const { count, bytes } = this.#checkpoints;
+    return { count, bytes };
+  }
+
   /** Keeps the present moment, so that it can be gone back to in milliseconds. */
   keepCheckpoint(): void {
     const here = this.moment;
