@@ -7,7 +7,11 @@ import { quietOption } from "./machine_options.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { Reporter } from "./reporter.ts";
 
-const everyOption = stepsOption("every", "Steps between two snapshots (default 500M)", 1000);
+const everyOption = stepsOption(
+  "every",
+  "Steps between two snapshots at most (default 250M); an epoch counts as 60k more, as its end takes time",
+  1000,
+);
 const limitOption = sizeOption(
   "limit",
   "Most bytes on the disk (default 4G); snapshots are thinned out to stay below",
@@ -24,6 +28,7 @@ async function index(given: Arguments): Promise<number> {
   try {
     const made = await makeIndex(given.operand("FILE"), {
       everySteps: given.value(everyOption) ?? DEFAULT_INDEX.everySteps,
+      epochSteps: DEFAULT_INDEX.epochSteps,
       limitBytes: given.value(limitOption) ?? DEFAULT_INDEX.limitBytes,
       note,
       progress(told) {

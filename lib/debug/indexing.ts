@@ -15,6 +15,7 @@ import {
 import { enterIndexed } from "./index_restoring.ts";
 import { thinIndex } from "./index_thinning.ts";
 import { UNFINISHED, writeSnapshot } from "./index_writing.ts";
+import type { Moment } from "./moment.ts";
 import { Playhead } from "./playhead.ts";
 import { StoredLog } from "./stored_log.ts";
 
@@ -24,13 +25,19 @@ const LONGEST_CHAIN = 8;
 const SLICE_STEPS = 1 << 22;
 const TURN_MILLISECONDS = 15;
 
-/** What an index is like unless it is said: half a billion steps are executed in about a second. */
-export const DEFAULT_INDEX = { everySteps: 500_000_000, limitBytes: 4 * 2 ** 30 } as const;
+/** What an index is like unless it is said: what lies between two snapshots is executed in half a second. */
+export const DEFAULT_INDEX = {
+  everySteps: 250_000_000,
+  epochSteps: 60_000,
+  limitBytes: 4 * 2 ** 30,
+} as const;
 
 /** How to make an index. */
 export interface IndexingOptions {
-  /** Steps between two snapshots. */
+  /** Steps between two snapshots, at most so many and an epoch. */
   readonly everySteps: number;
+  /** What an epoch counts beside its steps: its end takes time, too. */
+  readonly epochSteps: number;
   /** Most bytes on the disk; snapshots are thinned out to stay below. */
   readonly limitBytes: number;
   /** Told of everything that a person wants to know. */
@@ -96,29 +103,32 @@ class Indexer {
   async run(): Promise<IndexProgress> {
     const { end } = this.log.map;
     const playhead = this.#playhead;
-    let due = this.#due;
-    if (due <= end.step) await this.#enter();
+    if (!this.#isDue(end)) return this.#tell(end.step);
+    await this.#enter();
     let turnAt = 0;
-    while (due <= end.step && playhead.moment.epoch < end.epoch) {
+    while (this.#isDue(end) && playhead.moment.epoch < end.epoch) {
       await playhead.advance(end, SLICE_STEPS);
       const { replica } = playhead;
-      if (!replica.record && replica.machine.steps >= due) {
-        await this.#take();
-        due = this.#due;
-      }
+      if (!replica.record && this.#isDue(playhead.moment)) await this.#take();
       if (performance.now() < turnAt) continue;
-      this.options.progress(this.#progress(replica.machine.steps));
+      this.#tell(replica.machine.steps);
       await hostLoop.turn(false);
       turnAt = performance.now() + TURN_MILLISECONDS;
     }
-    const progress = this.#progress(end.step);
-    this.options.progress(progress);
-    return progress;
+    return this.#tell(end.step);
   }
 
-  get #due(): number {
-    const last = this.folder.snapshots.at(-1)?.step ?? this.log.map.start.step;
-    return last + this.#everySteps;
+  /** Whether a moment is so far behind the last snapshot that there should be another. */
+  #isDue({ epoch, step }: Moment): boolean {
+    const last = this.folder.snapshots.at(-1) ?? this.log.map.start;
+    const work = step - last.step + (epoch - last.epoch) * this.options.epochSteps;
+    return step > last.step && work >= this.#everySteps;
+  }
+
+  #tell(step: number): IndexProgress {
+    const progress = this.#progress(step);
+    this.options.progress(progress);
+    return progress;
   }
 
   #progress(step: number): IndexProgress {

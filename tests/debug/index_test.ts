@@ -25,7 +25,7 @@ function options(more: Partial<IndexingOptions> = {}): IndexingOptions {
   const note = (text: string) => {
     throw new Error(text);
   };
-  return { everySteps: 30_000, limitBytes: 1 << 30, note, progress() {}, ...more };
+  return { everySteps: 30_000, epochSteps: 0, limitBytes: 1 << 30, note, progress() {}, ...more };
 }
 
 /** Seeks to each point from nowhere, and tells what was noted about the index. */

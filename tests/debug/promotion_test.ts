@@ -68,7 +68,7 @@ Deno.test("points before, at and behind a promotion are those of a straight repl
     await assertAll(timeline);
     timeline.close();
 
-    const quiet = { limitBytes: 1 << 30, note() {}, progress() {} };
+    const quiet = { epochSteps: 0, limitBytes: 1 << 30, note() {}, progress() {} };
     const { snapshots } = await makeIndex(path, { ...quiet, everySteps: Math.floor(end / 40) });
     assert(snapshots > 10, `Only ${snapshots} snapshots`);
     const indexed = await Timeline.open(path);
