@@ -4,6 +4,7 @@ import { backupCommand } from "./backup.ts";
 import type { Command } from "./command.ts";
 import { demoCommand } from "./demo.ts";
 import { indexCommand } from "./index_log.ts";
+import { diffCommand } from "./diff.ts";
 import { inspectCommand } from "./inspect.ts";
 import { primaryCommand } from "./primary.ts";
 import { recordCommand } from "./record.ts";
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   indexCommand,
   inspectCommand,
   traceCommand,
+  diffCommand,
   switchCommand,
   demoCommand,
   auditCommand,

@@ -23,7 +23,7 @@ export const exitCodes: readonly { readonly code: string; readonly meaning: stri
     code: `1-${LARGEST_GUEST_CODE}`,
     meaning:
       `The guest's own exit code (a larger one is told and becomes ${LARGEST_GUEST_CODE}); ` +
-      "1 also: the audit found something",
+      "1 also: the audit found something, or diff a difference",
   },
   { code: "64", meaning: "The command line makes no sense" },
   { code: "65", meaning: "Refused input: a damaged log, a bad image, disk or file" },

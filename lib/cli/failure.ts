@@ -2,6 +2,7 @@
 import { ConfigurationError, ImageError, StateError } from "../board/errors.ts";
 import { IndexingError } from "../debug/indexing.ts";
 import { PositionError } from "../debug/position.ts";
+import { EmptyLogError } from "../debug/record_difference.ts";
 import { StoredLogError } from "../debug/stored_log.ts";
 import { SymbolError } from "../debug/symbol_table.ts";
 import { DivergenceError } from "../epoch/divergence.ts";
@@ -46,6 +47,7 @@ const MEANINGS: readonly (readonly [ErrorClass, number])[] = [
   [IndexingError, ExitCode.refused],
   [PositionError, ExitCode.refused],
   [StoredLogError, ExitCode.refused],
+  [EmptyLogError, ExitCode.refused],
   [SymbolError, ExitCode.refused],
   [HostFileError, ExitCode.refused],
   [DivergenceError, ExitCode.divergence],
