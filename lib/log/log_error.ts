@@ -3,9 +3,10 @@
 /**
  * - `damaged`: the bytes are not what the writer wrote (framing or checksum).
  * - `malformed`: the bytes are intact, but no record of this format.
+ * - `unsupported`: the header is of another version of the format.
  * - `out-of-order`: a sound record where the grammar of a log does not allow it.
  */
-export type LogErrorReason = "damaged" | "malformed" | "out-of-order";
+export type LogErrorReason = "damaged" | "malformed" | "unsupported" | "out-of-order";
 
 /** Where in a stream an error was found. */
 export interface LogPlace {

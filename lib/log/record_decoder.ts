@@ -7,7 +7,7 @@ import type { FieldType } from "./field_type.ts";
 import { type Frame, FrameError, FrameScanner } from "./frame.ts";
 import { maxRecordDepth, maxRecordItems } from "./limits.ts";
 import { FieldError, LogError, type LogErrorReason } from "./log_error.ts";
-import { logRecord, returnRecord } from "./record_table.ts";
+import { formatVersion, logRecord, returnRecord } from "./record_table.ts";
 import { checkStructure, StructureError } from "./structure.ts";
 
 /** A record with its place in the stream. */
@@ -159,7 +159,13 @@ export class SequenceDecoder<AnyRecord extends { readonly kind: string }> {
     } catch (error) {
       if (error instanceof StructureError) throw this.#error("malformed", error.message);
       if (!(error instanceof FieldError)) throw error;
-      throw this.#error("malformed", error.problem, error.path, kindOf(wire));
+      const version = foreignVersion(wire);
+      if (version === undefined) {
+        throw this.#error("malformed", error.problem, error.path, kindOf(wire));
+      }
+      const problem =
+        `It has format version ${version}, this program reads version ${formatVersion}`;
+      throw this.#error("unsupported", problem, undefined, kindOf(wire));
     }
   }
 
@@ -167,6 +173,14 @@ export class SequenceDecoder<AnyRecord extends { readonly kind: string }> {
     const place = { recordNumber: this.#records, byteOffset: this.#byteLength, recordKind };
     return new LogError(reason, place, problem, field);
   }
+}
+
+/** The version that a header claims when it is not ours: its other fields may mean anything then. */
+function foreignVersion(wire: unknown): number | bigint | undefined {
+  if (kindOf(wire) !== "header") return undefined;
+  const { version } = wire as { version?: unknown };
+  const isNumber = typeof version === "number" || typeof version === "bigint";
+  return isNumber && version !== formatVersion ? version : undefined;
 }
 
 /** The kind that a record claims, for messages about its fields. */
