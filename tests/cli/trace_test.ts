@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fixture } from "../guests/fixture.ts";
 import { withFolder } from "../host/temporary_folder.ts";
 import { lockstep } from "./lockstep_process.ts";
@@ -29,4 +29,19 @@ Deno.test("trace writes the instructions between two positions, with symbols", (
       assertEquals([refused.code, refused.stdout], [expected, ""]);
       assertMatch(refused.stderr, line);
     }
+  }));
+
+Deno.test("a log whose writer was killed is traced and compared up to its last whole record", () =>
+  withFolder(async (folder) => {
+    const [log, cut] = [`${folder}/clock.log`, `${folder}/cut.log`];
+    await lockstep(["record", "clock", "-o", log, "--append", "ticks=2"]);
+    const bytes = await Deno.readFile(log);
+    await Deno.writeFile(cut, bytes.subarray(0, bytes.length - 50));
+    const [whole, part] = [await lockstep(["trace", log]), await lockstep(["trace", cut])];
+    assertEquals([part.code, part.stderr], [0, ""]);
+    assert(part.stdout.length < whole.stdout.length && whole.stdout.startsWith(part.stdout));
+    const { code, stdout } = await lockstep(["diff", log, cut]);
+    assertEquals(code, 1);
+    assertMatch(stdout, /\n {2}second {2}has ended\n/);
+    assertMatch(stdout, /\nFrom step \d+ to step \d+ both execute the same instructions alike\n$/);
   }));
