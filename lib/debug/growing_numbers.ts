@@ -10,6 +10,11 @@ export class GrowingNumbers {
     return this.#length;
   }
 
+  /** All of them, as they stand. */
+  get values(): Float64Array {
+    return this.#values.subarray(0, this.#length);
+  }
+
   /** Appends one. */
   push(value: number): void {
     if (this.#length === this.#values.length) {

@@ -1,7 +1,12 @@
-/** One file of an index, read from its start. */
-import { openPositionalFile } from "../host/positional_file.ts";
-import type { LogItem } from "../log/record_decoder.ts";
-import { IndexDecoder, type IndexRecord } from "./index_records.ts";
+/** One file of an index: read from its start, and written whole or not at all. */
+import fs from "node:fs";
+import { errorText, HostFileError } from "../host/fault.ts";
+import { openPositionalFile, writeFully } from "../host/positional_file.ts";
+import type { LogItem, SequenceDecoder } from "../log/record_decoder.ts";
+import type { SequenceEncoder } from "../log/record_encoder.ts";
+
+/** What an unfinished file is called. */
+export const UNFINISHED = ".part";
 
 /** Bytes for the first record, and a little. */
 const FIRST_BYTES = 4096;
@@ -14,18 +19,18 @@ export class IndexError extends Error {
 }
 
 /**
- * The records of a file, to its commit.
+ * The records of a file, to its last one.
  *
  * @throws {IndexError} when it is cut off
  * @throws {LogError} where it is damaged
  * @throws {HostFileError} when it does not open
  */
-export async function* indexRecords(
+export async function* readRecords<AnyRecord extends { readonly kind: string }>(
   path: string,
-): AsyncGenerator<LogItem<IndexRecord>, void, undefined> {
+  decoder: SequenceDecoder<AnyRecord>,
+): AsyncGenerator<LogItem<AnyRecord>, void, undefined> {
   const file = openPositionalFile(path, { access: "read" });
   try {
-    const decoder = new IndexDecoder();
     for (let at = 0, size = FIRST_BYTES;; size = CHUNK_BYTES) {
       const bytes = new Uint8Array(size);
       const count = await file.read(bytes, at);
@@ -36,5 +41,36 @@ export async function* indexRecords(
     if (decoder.finish().kind !== "clean") throw new IndexError("it is cut off");
   } finally {
     file.close();
+  }
+}
+
+/**
+ * Writes a file, in place of the one of that name; whatever is killed meanwhile.
+ *
+ * @throws {HostFileError} when that fails; what was there before is there still
+ */
+export async function writeRecords<AnyRecord extends { readonly kind: string }>(
+  path: string,
+  encoder: SequenceEncoder<AnyRecord>,
+  records: Iterable<AnyRecord>,
+): Promise<void> {
+  const unfinished = path + UNFINISHED;
+  try {
+    fs.rmSync(unfinished, { force: true });
+    const file = openPositionalFile(unfinished, { access: "read-write", create: "new" });
+    try {
+      for (const record of records) {
+        const at = encoder.byteLength;
+        await writeFully(file, encoder.encode(record), at);
+      }
+      await file.dataSync();
+    } finally {
+      file.close();
+    }
+    fs.renameSync(unfinished, path);
+  } catch (error) {
+    fs.rmSync(unfinished, { force: true });
+    if (error instanceof HostFileError) throw error;
+    throw new HostFileError(path, `Cannot write ${path}: ${errorText(error)}`, { cause: error });
   }
 }

@@ -2,10 +2,16 @@
 import fs from "node:fs";
 import { errorCode, errorText, HostFileError } from "../host/fault.ts";
 import { LogError } from "../log/log_error.ts";
-import { IndexError, indexRecords } from "./index_file.ts";
-import { checksumWord, type IndexSnapshotRecord, indexVersion } from "./index_records.ts";
+import { IndexError, readRecords, writeRecords } from "./index_file.ts";
+import {
+  IndexDecoder,
+  IndexEncoder,
+  type IndexRecord,
+  type IndexSnapshotRecord,
+  indexVersion,
+} from "./index_records.ts";
 import type { Moment } from "./moment.ts";
-import type { StoredLog } from "./stored_log.ts";
+import { checksumWord, type StoredLog } from "./stored_log.ts";
 
 /** What the files of snapshots are called: the steps since power-on, and this. */
 const SUFFIX = ".snapshot";
@@ -26,7 +32,7 @@ export function indexPath(logPath: string): string {
 }
 
 /** What a snapshot's file is called. */
-export function snapshotPath(folder: string, step: number): string {
+function snapshotPath(folder: string, step: number): string {
   return `${folder}/${String(step).padStart(16, "0")}${SUFFIX}`;
 }
 
@@ -84,15 +90,33 @@ export class IndexFolder {
     return chain;
   }
 
-  /** Adds a snapshot that has just been written behind the others, or in place of the one at its step. */
-  put(snapshot: IndexSnapshot): void {
-    const others = this.#snapshots.filter(({ step }) => step !== snapshot.step);
-    this.#snapshots = [...others, snapshot].toSorted((a, b) => a.step - b.step);
+  /**
+   * Writes a snapshot, in place of the one at its step if there is one.
+   *
+   * @param records What follows its first record, to the commit.
+   * @throws {HostFileError} when that fails; the index is as it was
+   */
+  async write(first: IndexSnapshotRecord, records: Iterable<IndexRecord>): Promise<void> {
+    const { epoch, steps: step, base } = first;
+    const path = snapshotPath(this.path, step);
+    const encoder = new IndexEncoder();
+    function* all(): Generator<IndexRecord> {
+      yield first;
+      yield* records;
+    }
+    await writeRecords(path, encoder, all());
+    this.#put({ epoch, step, path, bytes: encoder.byteLength, base });
   }
 
-  /** Takes one out that has been removed, and that nothing is based on. */
+  /** Removes one that nothing is based on. */
   remove(snapshot: IndexSnapshot): void {
+    fs.rmSync(snapshot.path);
     this.#snapshots = this.#snapshots.filter((other) => other !== snapshot);
+  }
+
+  #put(snapshot: IndexSnapshot): void {
+    const others = this.#snapshots.filter(({ step }) => step !== snapshot.step);
+    this.#snapshots = [...others, snapshot].toSorted((a, b) => a.step - b.step);
   }
 
   /** Forgets a snapshot that turned out to be of no use, and what is based on it. */
@@ -142,7 +166,7 @@ export function indexProblem(error: unknown): string {
 }
 
 async function firstRecord(path: string): Promise<IndexSnapshotRecord> {
-  for await (const { record } of indexRecords(path)) {
+  for await (const { record } of readRecords(path, new IndexDecoder())) {
     if (record.kind !== "index-snapshot") break;
     if (record.version === indexVersion) return record;
     throw new IndexError(`it has version ${record.version}, not ${indexVersion}`);

@@ -78,8 +78,3 @@ export class IndexDecoder extends SequenceDecoder<IndexRecord> {
     super(indexRecord, "snapshot-commit", { checksum: seed, records: 0, byteLength: 0 });
   }
 }
-
-/** A checksum of the log as a number. */
-export function checksumWord(checksum: Uint8Array): bigint {
-  return checksum.reduce((word, byte) => word << 8n | BigInt(byte), 0n);
-}

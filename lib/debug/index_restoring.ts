@@ -9,8 +9,9 @@ import { Replica } from "../epoch/replica.ts";
 import { pageBytes } from "../log/limits.ts";
 import { LogGrammar, type PlacedRecord } from "../log/log_grammar.ts";
 import { type AssembledSnapshot, SnapshotAssembler } from "../log/snapshot_assembler.ts";
-import { IndexError, indexRecords } from "./index_file.ts";
+import { IndexError, readRecords } from "./index_file.ts";
 import type { IndexFolder, IndexSnapshot } from "./index_folder.ts";
+import { IndexDecoder } from "./index_records.ts";
 import type { Playhead } from "./playhead.ts";
 import type { StoredLog } from "./stored_log.ts";
 
@@ -63,7 +64,7 @@ async function readPages(
   const grammar = new LogGrammar();
   const place = { number: 0, byteOffset: 0 };
   grammar.accept({ ...place, record: header });
-  for await (const { record, number, byteOffset } of indexRecords(path)) {
+  for await (const { record, number, byteOffset } of readRecords(path, new IndexDecoder())) {
     if (record.kind === "index-snapshot") {
       grammar.accept({ ...place, record: { kind: "snapshot-begin", epoch } });
       continue;

@@ -1,9 +1,7 @@
 /** Makes an index smaller: every second snapshot goes, and the one behind it takes over its pages. */
-import fs from "node:fs";
 import type { IndexFolder, IndexSnapshot } from "./index_folder.ts";
-import { IndexError, indexRecords } from "./index_file.ts";
-import type { IndexRecord, IndexSnapshotRecord } from "./index_records.ts";
-import { writeSnapshot } from "./index_writing.ts";
+import { IndexError, readRecords } from "./index_file.ts";
+import { IndexDecoder, type IndexRecord, type IndexSnapshotRecord } from "./index_records.ts";
 import { pageBytes } from "../log/limits.ts";
 import { unpackPages } from "../log/page_packing.ts";
 import { ramRecords } from "../log/snapshot_records.ts";
@@ -23,17 +21,17 @@ export async function thinIndex(folder: IndexFolder): Promise<void> {
   const all = folder.snapshots;
   for (let index = 1; index < all.length - 1; index += 2) {
     const [dropped, next] = [all[index]!, all[index + 1]!];
-    if (next.base === dropped.step) folder.put(await merged(folder.path, dropped, next));
-    fs.rmSync(dropped.path);
+    if (next.base === dropped.step) await merge(folder, dropped, next);
     folder.remove(dropped);
   }
 }
 
-async function merged(
-  folder: string,
+/** Writes `next` anew, with the pages of both and the base of `dropped`. */
+async function merge(
+  folder: IndexFolder,
   dropped: IndexSnapshot,
   next: IndexSnapshot,
-): Promise<IndexSnapshot> {
+): Promise<void> {
   const older = await contentsOf(dropped);
   const newer = await contentsOf(next);
   const pages = [...new Map([...older.pages, ...newer.pages])].toSorted(([a], [b]) => a - b);
@@ -44,14 +42,14 @@ async function merged(
     yield* ramRecords(pages);
     yield* newer.rest;
   }
-  return await writeSnapshot(folder, opening, records());
+  await folder.write(opening, records());
 }
 
 async function contentsOf({ path }: IndexSnapshot): Promise<Contents> {
   let first: IndexSnapshotRecord | undefined;
   const pages = new Map<number, Uint8Array>();
   const rest: IndexRecord[] = [];
-  for await (const { record } of indexRecords(path)) {
+  for await (const { record } of readRecords(path, new IndexDecoder())) {
     if (record.kind === "index-snapshot") {
       first = record;
     } else if (record.kind === "snapshot-pages") {

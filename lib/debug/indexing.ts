@@ -6,18 +6,14 @@ import { errorText, HostFileError } from "../host/fault.ts";
 import { pageBytes } from "../log/limits.ts";
 import { type Page, ramRecords } from "../log/snapshot_records.ts";
 import { IndexFolder, indexPath, indexProblem, type IndexSnapshot } from "./index_folder.ts";
-import {
-  checksumWord,
-  type IndexRecord,
-  type IndexSnapshotRecord,
-  indexVersion,
-} from "./index_records.ts";
+import { type IndexRecord, type IndexSnapshotRecord, indexVersion } from "./index_records.ts";
 import { enterIndexed } from "./index_restoring.ts";
 import { thinIndex } from "./index_thinning.ts";
-import { UNFINISHED, writeSnapshot } from "./index_writing.ts";
+import { UNFINISHED } from "./index_file.ts";
 import type { Moment } from "./moment.ts";
+import { savedMap, writeMap } from "./map_file.ts";
 import { Playhead } from "./playhead.ts";
-import { StoredLog } from "./stored_log.ts";
+import { checksumWord, StoredLog } from "./stored_log.ts";
 
 /** Files that a restoration reads at most. */
 const LONGEST_CHAIN = 8;
@@ -71,7 +67,9 @@ export class IndexingError extends Error {
  * @throws {DivergenceError} when the machine is not the one that the log describes
  */
 export async function makeIndex(path: string, options: IndexingOptions): Promise<IndexProgress> {
-  const log = await StoredLog.open(path);
+  const saved = await savedMap(indexPath(path), options.note);
+  const savedEnd = saved?.map.end;
+  const log = await StoredLog.open(path, { saved });
   try {
     using _lock = lockFolder(indexPath(path));
     const folder = await IndexFolder.open(indexPath(path), log, options.note);
@@ -79,6 +77,9 @@ export async function makeIndex(path: string, options: IndexingOptions): Promise
       throw new IndexingError(`Index ${folder.path} belongs to another log: remove it first`);
     }
     clean(folder);
+    if (saved?.map !== log.map || log.map.end.epoch !== savedEnd?.epoch) {
+      await writeMap(folder.path, log);
+    }
     return await new Indexer(log, folder, options).run();
   } finally {
     log.close();
@@ -161,8 +162,7 @@ class Indexer {
       record: checksumWord(await this.log.checksumAt(this.log.map.placeOf(epoch))),
       ...(base ? { base: base.step } : {}),
     };
-    const snapshot = await writeSnapshot(this.folder.path, first, this.#records(base));
-    this.folder.put(snapshot);
+    await this.folder.write(first, this.#records(base));
     this.#playhead.forgetChanged();
     await this.#stayBelowLimit();
   }

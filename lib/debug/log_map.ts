@@ -20,6 +20,19 @@ export interface KeySnapshot extends Moment {
   readonly before: Place;
 }
 
+/** The columns of a map, with an entry for the first snapshot and for each epoch behind it. */
+export const mapColumns = ["numbers", "offsets", "steps", "bases", "rates"] as const;
+
+/** A map in parts. */
+export interface MapParts {
+  /** Epoch of the first entry. */
+  readonly first: number;
+  /** Key snapshots, in order, the first one among them. */
+  readonly snapshots: readonly KeySnapshot[];
+  /** Record number, byte offset and last step of each epoch; base and rate of the time behind it. */
+  readonly columns: Readonly<Record<typeof mapColumns[number], Float64Array>>;
+}
+
 /** What a log holds, built from its records in order; they must have passed `LogGrammar`. */
 export class LogMap {
   /** The key snapshots, in order. */
@@ -34,6 +47,38 @@ export class LogMap {
   readonly #rates = new GrowingNumbers();
   #last: Place | undefined;
   #beforeSnapshot: Place | undefined;
+
+  /** What {@linkcode LogMap.saved} gave, checked by whoever has read it. */
+  static restored({ first, snapshots, columns }: MapParts): LogMap {
+    const map = new LogMap();
+    map.#first = first;
+    map.snapshots.push(...snapshots);
+    for (let index = 0; index < columns.steps.length; index++) {
+      map.#numbers.push(columns.numbers[index]!);
+      map.#offsets.push(columns.offsets[index]!);
+      map.#steps.push(columns.steps[index]!);
+      map.#bases.push(columns.bases[index]!);
+      map.#rates.push(columns.rates[index]!);
+    }
+    map.#last = map.placeOf(map.end.epoch);
+    return map;
+  }
+
+  /** All of it up to the last epoch, for another time. */
+  saved(): MapParts {
+    const last = this.placeOf(this.end.epoch).byteOffset;
+    return {
+      first: this.#first,
+      snapshots: this.snapshots.filter(({ before }) => before.byteOffset < last),
+      columns: {
+        numbers: this.#numbers.values,
+        offsets: this.#offsets.values,
+        steps: this.#steps.values,
+        bases: this.#bases.values,
+        rates: this.#rates.values,
+      },
+    };
+  }
 
   /** Takes the next record of the log. */
   add({ record, number, byteOffset }: LogItem): void {
@@ -84,6 +129,12 @@ export class LogMap {
   /** Guest time at the end of the last epoch, ticks. */
   get endTicks(): number {
     return this.#bases.at(this.#bases.length - 1);
+  }
+
+  /** The time base behind an epoch. */
+  timeBehind(epoch: number): TimeBase {
+    const index = epoch - this.#first;
+    return { base: this.#bases.at(index), rate: this.#rates.at(index) };
   }
 
   /** The record that ends this epoch: its own, or the commit of the first snapshot. */

@@ -4,6 +4,7 @@ import { GuestMemory } from "../cpu/memory.ts";
 import type { EpochRecord } from "../epoch/record.ts";
 import type { Replica, ReplicaEvents } from "../epoch/replica.ts";
 import { pageBytes } from "../log/limits.ts";
+import { LogError } from "../log/log_error.ts";
 import { SnapshotRestorer } from "../replica/restore.ts";
 import { ChangedPages } from "./changed_pages.ts";
 import type { KeySnapshot } from "./log_map.ts";
@@ -134,7 +135,15 @@ export class Playhead {
     for (;;) {
       const item = await this.#cursor.next();
       if (!item) throw new RangeError(`The log ends after epoch ${epoch}`);
-      if (item.record.kind === "epoch") return item.record;
+      const { record, number: recordNumber, byteOffset } = item;
+      if (record.kind !== "epoch") continue;
+      const steps = this.replica.machine.steps + record.steps;
+      if (record.epoch === epoch + 1 && this.log.map.atEpoch(epoch + 1)?.step === steps) {
+        return record;
+      }
+      const place = { recordNumber, byteOffset, recordKind: record.kind };
+      const text = "The log's map says otherwise: remove its index, if it has one";
+      throw new LogError("out-of-order", place, text);
     }
   }
 }

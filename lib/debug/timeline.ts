@@ -11,6 +11,7 @@ import { type Checkpoint, Checkpoints, replicaAt } from "./checkpoints.ts";
 import { IndexFolder, indexPath, indexProblem, type IndexSnapshot } from "./index_folder.ts";
 import { enterIndexed } from "./index_restoring.ts";
 import type { KeySnapshot } from "./log_map.ts";
+import { savedMap } from "./map_file.ts";
 import { isSame, isUpTo, type Moment } from "./moment.ts";
 import { PageStore, type PageTable } from "./page_table.ts";
 import { Playhead } from "./playhead.ts";
@@ -83,7 +84,7 @@ export class Timeline {
   }
 
   /**
-   * Opens a log file. It is read to its end, and checked.
+   * Opens a log file. It is read to its end, and checked; what its index covers, only as far as it is used.
    *
    * @throws {HostFileError} when the file does not open
    * @throws {LogError} where it is damaged
@@ -91,10 +92,10 @@ export class Timeline {
    */
   static async open(path: string, options: TimelineOptions = {}): Promise<Timeline> {
     const { checkpointBytes = DEFAULT_CHECKPOINT_BYTES, note = () => {} } = options;
-    const log = await StoredLog.open(path, options.progress);
-    const index = options.index === false
-      ? undefined
-      : await IndexFolder.open(indexPath(path), log, note);
+    const folder = options.index === false ? undefined : indexPath(path);
+    const saved = folder === undefined ? undefined : await savedMap(folder, note);
+    const log = await StoredLog.open(path, { ...options, saved });
+    const index = folder === undefined ? undefined : await IndexFolder.open(folder, log, note);
     return new Timeline(log, index, checkpointBytes);
   }
 

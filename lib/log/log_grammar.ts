@@ -53,6 +53,28 @@ export class LogGrammar {
   #open: { readonly epoch: number; lastOperation: number } | undefined;
   #ended = false;
 
+  /**
+   * Goes on behind an epoch of a log that was checked up to there before. What earlier records have said of
+   * performed output, and how far back the last digest of RAM is, it does not know.
+   */
+  static behind(
+    header: HeaderRecord,
+    epoch: {
+      readonly term: number;
+      readonly epoch: number;
+      readonly steps: number;
+      readonly time: TimeBase;
+    },
+  ): LogGrammar {
+    const grammar = new LogGrammar();
+    grammar.#header = header;
+    grammar.#term = epoch.term;
+    grammar.#epoch = epoch.epoch;
+    grammar.#steps = epoch.steps;
+    grammar.#time = epoch.time;
+    return grammar;
+  }
+
   /** The header, once it was read. */
   get header(): HeaderRecord | undefined {
     return this.#header;

@@ -4,10 +4,12 @@ import { indexPath } from "../../lib/debug/index_folder.ts";
 import { IndexingError, type IndexingOptions, makeIndex } from "../../lib/debug/indexing.ts";
 import { StoredLog } from "../../lib/debug/stored_log.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
+import { RecordDecoder } from "../../lib/log/record_decoder.ts";
 import { Seeded } from "../epoch/seeded.ts";
 import { withFolder } from "../host/temporary_folder.ts";
 import { freshOptions, guestCases } from "../replay/guest_cases.ts";
 import { recordGuest } from "../replay/recording.ts";
+import { promotedLog } from "./promoted_log.ts";
 import { type Standing, straightReplay } from "./straight_replay.ts";
 
 const GUESTS = ["paging", "reset", "teller in a burst", "net"] as const;
@@ -190,3 +192,57 @@ Deno.test("a limit below two snapshots is refused with what is needed", () =>
     const making = () => makeIndex(path, options({ limitBytes: 5000, note() {} }));
     await assertRejects(making, IndexingError, "the limit is 5000: raise it");
   }));
+
+Deno.test("a map that is damaged, foreign or wrong is not believed", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const map = `${indexPath(path)}/map`;
+    const { log, steps } = await recorded("reset");
+    await Deno.writeFile(path, log);
+    await makeIndex(path, options({ everySteps: Math.floor(steps / 9) }));
+    const straight = await straightReplay(log, [steps, 1000]);
+    assertEquals(await assertExact(path, straight), []);
+    const good = await Deno.readFile(map);
+    for (const bytes of [good.subarray(0, good.length - 3), good.map((byte) => byte ^ 1), log]) {
+      await Deno.writeFile(map, bytes);
+      const notes = await assertExact(path, straight);
+      assertEquals(notes.length, 1);
+      assertMatch(notes[0]!, /^Index file .*\/map is ignored: /);
+    }
+    await Deno.remove(map);
+    assertEquals(await assertExact(path, straight), []);
+
+    // Another log's map says nothing, and is not mentioned beside what belongs to this log.
+    const other = `${folder}/other.log`;
+    await Deno.writeFile(other, (await recorded("reset", 6)).log);
+    await makeIndex(other, options({ everySteps: 1e9 }));
+    await Deno.copyFile(`${indexPath(other)}/map`, map);
+    assertEquals(await assertExact(path, straight), []);
+  }));
+
+Deno.test("what has been appended to a log is read behind its map", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const log = await promotedLog(58);
+    await Deno.writeFile(path, log);
+    const stored = await StoredLog.open(path);
+    const { map } = stored;
+    stored.close();
+    for (const epoch of [20, 57, 58, 59, map.end.epoch - 1]) {
+      await Deno.writeFile(path, log.subarray(0, map.placeOf(epoch + 1).byteOffset + 9));
+      const half = await makeIndex(path, options({ everySteps: 1e9 }));
+      assertEquals(half.end, map.atEpoch(epoch)!.step);
+      await Deno.writeFile(path, log);
+      const timeline = await Timeline.open(path);
+      assertEquals([timeline.start, timeline.end], [map.start, map.end]);
+      assertEquals(timeline.ending, { kind: "clean", ...endOf(log), truncatedBytes: 0 });
+      for (const between of [0, epoch - 1, epoch, epoch + 1, map.end.epoch]) {
+        assertEquals(timeline.epochEnd(between), map.atEpoch(between));
+      }
+      timeline.close();
+    }
+  }));
+
+function endOf(log: Uint8Array): { records: number; byteLength: number } {
+  return { records: new RecordDecoder().push(log).length, byteLength: log.length };
+}

@@ -18,7 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   log: ["cbor-x", "node:crypto", "node:zlib"],
   host: ["node:crypto", "node:fs", "node:timers"],
-  debug: ["node:fs"],
+  debug: ["node:fs", "node:zlib"],
   replica: ["node:crypto", "node:fs", "node:path"],
   cli: ["@std/cli", "@std/streams", "../../deno.json", "../../guests/teller/auditor.ts"],
 };
