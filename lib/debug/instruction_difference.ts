@@ -65,7 +65,7 @@ export async function instructionDifference(
   const starts = timelines.map(({ start }) => start.step);
   const ends = timelines.map(({ end }) => end.step);
   const known = lastEqualEpoch === undefined ? undefined : timelines[0].epochEnd(lastEqualEpoch);
-  const [from, to] = [known?.step ?? Math.max(...starts), Math.min(...ends)];
+  const [from, to] = [Math.max(known?.step ?? 0, ...starts), Math.min(...ends)];
   if (from > to) return { from, to, difference: undefined };
   const found = await firstDifference(timelines, from, to, options);
   if (found === undefined) return { from, to, difference: undefined };

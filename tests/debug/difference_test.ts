@@ -135,3 +135,35 @@ Deno.test("recordings of a machine with a disk part, and one is like itself up t
     assertEquals([difference, to], [undefined, timelines[0].end.step]);
   });
 });
+
+Deno.test("a log that begins at a later snapshot is compared from there on", async () => {
+  const { log } = await recordGuest("clock", { snapshotEverySteps: 5000 });
+  const records = recordsOf(log);
+  const later = records.flatMap(({ kind }, index) => kind === "snapshot-begin" ? [index] : [])[2]!;
+  const rest = logOf([records[0]!, ...records.slice(later)]);
+  for (const logs of [[log, rest], [rest, log]] as const) {
+    const { items, equalEpochs, lastEqual } = await recordDifference(
+      stream(logs[0]),
+      stream(logs[1]),
+    );
+    assertEquals([items, equalEpochs], [
+      undefined,
+      records.slice(later).filter(({ kind }) => kind === "epoch").length,
+    ]);
+    await onTimelines(logs, async (timelines) => {
+      const start = Math.max(...timelines.map((timeline) => timeline.start.step));
+      assert(start > 0);
+      const end = timelines[0].end.step;
+      const compared = await instructionDifference(timelines);
+      assertEquals(compared, { from: start, to: end, difference: undefined });
+      const none = await instructionDifference(timelines, { lastEqualEpoch: lastEqual });
+      assertEquals(none, { from: end, to: end, difference: undefined });
+    });
+  }
+  // Nothing is in common of what ends before the other begins.
+  const early = logOf(records.slice(0, later - 6));
+  await onTimelines([early, rest], async (timelines) => {
+    const { from, to, difference } = await instructionDifference(timelines);
+    assertEquals([difference, from > to], [undefined, true]);
+  });
+});
