@@ -1,6 +1,6 @@
 /** Log records for people and for JSON: what they say, with the size of bulk data in its place. */
 import type { Completion } from "../board/operation.ts";
-import type { LogRecord } from "../epoch/record.ts";
+import type { EpochRecord, LogRecord } from "../epoch/record.ts";
 import { operationText } from "../replica/uncertain_operations.ts";
 
 /** What a record says, behind its kind, starting with a space. */
@@ -31,9 +31,7 @@ export function recordText(record: LogRecord): string {
         ` ${record.epoch} steps ${record.steps}`,
         record.term === undefined ? "" : `to term ${record.term}`,
         record.reads.length === 0 ? "" : `reads ${record.reads.length}`,
-        ...record.completions.map(completionText),
-        record.consoleInput.length === 0 ? "" : `input ${record.consoleInput.length} bytes`,
-        record.frames.length === 0 ? "" : `frames ${record.frames.length}`,
+        ...inputTexts(record),
         `console ${record.consolePerformed}`,
         `time ${record.time.base}+${record.time.rate}`,
         `digest ${hex(record.digest.state)}`,
@@ -62,6 +60,15 @@ export function plainValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plainValue);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainValue(inner)]));
+}
+
+/** What is delivered at the end of an epoch; empty when nothing is. */
+export function inputTexts({ completions, consoleInput, frames }: EpochRecord): readonly string[] {
+  return [
+    ...completions.map(completionText),
+    consoleInput.length === 0 ? "" : `input ${consoleInput.length} bytes`,
+    frames.length === 0 ? "" : `frames ${frames.length}`,
+  ].filter((text) => text !== "");
 }
 
 function completionText({ operation, status, blocks }: Completion): string {

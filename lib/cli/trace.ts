@@ -4,11 +4,13 @@ import { PositionError } from "../debug/position.ts";
 import { momentOf } from "../debug/position_moment.ts";
 import { Timeline } from "../debug/timeline.ts";
 import { Tracer } from "../debug/tracer.ts";
+import type { EpochRecord } from "../epoch/record.ts";
 import type { ByteOutput } from "../host/console.ts";
 import { errorText, HostFileError } from "../host/fault.ts";
 import { type Arguments, type Command, textOption, UsageError } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { positionOption } from "./position_option.ts";
+import { inputTexts } from "./record_text.ts";
 import { Reporter, writeText } from "./reporter.ts";
 import { symbolsIn, symbolsOption } from "./symbol_files.ts";
 
@@ -41,7 +43,11 @@ async function trace(given: Arguments): Promise<number> {
       let text = "";
       await timeline.runBy(
         end,
-        (replica, steps) => void (text = tracer.trace(replica, Math.min(steps, STEPS_AT_ONCE))),
+        (replica, steps) => {
+          const record = replica.record!;
+          text = tracer.trace(replica, Math.min(steps, STEPS_AT_ONCE));
+          if (!replica.record) text += deliveredText(record);
+        },
         () => writeText(output, text),
       );
     });
@@ -49,6 +55,14 @@ async function trace(given: Arguments): Promise<number> {
     timeline.close();
   }
   return ExitCode.done;
+}
+
+/** A line for what has come from outside, which may be why an interrupt follows. */
+function deliveredText(record: EpochRecord): string {
+  const inputs = inputTexts(record);
+  const { epoch, term } = record;
+  if (term !== undefined) return `# PROMOTION to term ${term}: ${inputs.join(", ")}\n`;
+  return inputs.length === 0 ? "" : `# epoch ${epoch} ends: ${inputs.join(", ")}\n`;
 }
 
 async function writeTo(
@@ -74,7 +88,8 @@ export const traceCommand: Command = {
   summary: "Show the instructions that a recorded machine has executed",
   details: [
     "A line for each step: how many steps were taken before it, the privilege (U, S, M), pc, the " +
-    "instruction's bits and its disassembly, and what trap was taken in its place.",
+    "instruction's bits and its disassembly, and what trap was taken in its place. A line with # tells what " +
+    "has been delivered from outside.",
   ],
   options: [fromOption, toOption, symbolsOption, outputOption],
   examples: [

@@ -45,3 +45,13 @@ Deno.test("a log whose writer was killed is traced and compared up to its last w
     assertMatch(stdout, /\n {2}second {2}has ended\n/);
     assertMatch(stdout, /\nFrom step \d+ to step \d+ both execute the same instructions alike\n$/);
   }));
+
+Deno.test("a trace tells what came from outside, and each interrupt", () =>
+  withFolder(async (folder) => {
+    const [log, disk] = [`${folder}/teller.log`, `${folder}/d.img`];
+    const made = ["--disk", disk, "--create-disk", "1M", "--append", "burst transfers=2"];
+    await lockstep(["record", "teller", ...made, "-o", log]);
+    const { stdout } = await lockstep(["trace", log]);
+    assert(/\n# epoch \d+ ends: completion 0 done 512 bytes\n\d+ M [0-9a-f]{16} /.test(stdout));
+    assert(/\n\d+ M [0-9a-f]{16} -- machine external interrupt to [0-9a-f]{16}\n/.test(stdout));
+  }));
