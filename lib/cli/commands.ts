@@ -2,6 +2,7 @@
 import { auditCommand } from "./audit.ts";
 import { backupCommand } from "./backup.ts";
 import type { Command } from "./command.ts";
+import { debugCommand } from "./debug.ts";
 import { demoCommand } from "./demo.ts";
 import { indexCommand } from "./index_log.ts";
 import { diffCommand } from "./diff.ts";
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   backupCommand,
   indexCommand,
   inspectCommand,
+  debugCommand,
   traceCommand,
   diffCommand,
   switchCommand,

@@ -7,6 +7,7 @@ import { StoredLogError } from "../debug/stored_log.ts";
 import { SymbolError } from "../debug/symbol_table.ts";
 import { DivergenceError } from "../epoch/divergence.ts";
 import { HostFileError, isGone } from "../host/fault.ts";
+import { LoopbackError } from "../host/loopback.ts";
 import { SocketError } from "../host/unix_socket.ts";
 import { LogError } from "../log/log_error.ts";
 import { StartRefusedError } from "../replica/home.ts";
@@ -55,6 +56,7 @@ const MEANINGS: readonly (readonly [ErrorClass, number])[] = [
   [MembershipWriteError, ExitCode.unavailable],
   [TransportError, ExitCode.unavailable],
   [SocketError, ExitCode.unavailable],
+  [LoopbackError, ExitCode.unavailable],
   [Deno.errors.NotCapable, ExitCode.unavailable],
 ];
 

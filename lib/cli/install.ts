@@ -14,8 +14,16 @@ function script(deno: string): string {
 deno=${quoted(deno)}
 [ -x "$deno" ] || deno=deno
 sockets=
+before=
 for argument in "$@"; do
   path=
+  address=
+  case $before in --listen) address=$argument ;; esac
+  case $argument in --listen=*) address=\${argument#--listen=} ;; esac
+  case $address in
+    127.*|localhost:*|'[::1]:'*) sockets=\${sockets:+$sockets,}$address ;;
+  esac
+  before=$argument
   case $argument in
     unix:*) path=\${argument#unix:} ;;
     --*=unix:*) path=\${argument#*=unix:} ;;

@@ -157,6 +157,24 @@ export class Timeline {
     return this.#log.map.endTicks;
   }
 
+  /** Whether the log has a moment. */
+  has(moment: Moment): boolean {
+    return this.#log.map.has(moment);
+  }
+
+  /** The records of epochs `[from, to]`, in order. */
+  async *epochs(from: number, to: number): AsyncGenerator<EpochRecord, void, undefined> {
+    const cursor = this.#log.recordsAfter(this.#log.map.placeOf(from - 1));
+    for (;;) {
+      const item = await cursor.next();
+      if (!item) return;
+      const { record } = item;
+      if (record.kind !== "epoch") continue;
+      if (record.epoch > to) return;
+      yield record;
+    }
+  }
+
   /**
    * Goes to a moment of {@linkcode momentAt}, {@linkcode epochEnd} or `momentOf`.
    *

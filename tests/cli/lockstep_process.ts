@@ -112,7 +112,8 @@ export function shellLine(words: readonly string[]): string {
 /** Only the sockets that the arguments name, as `deno task install` arranges it. */
 function denoArguments(words: readonly string[]): readonly string[] {
   const sockets = words.filter((word) => word.startsWith("unix:"))
-    .map((word) => word.replace(/,mac=.*/, ""));
+    .map((word) => word.replace(/,mac=.*/, ""))
+    .concat(words.filter((_, index) => words[index - 1] === "--listen"));
   return [
     ...["run", "--quiet", "--no-check", "--no-prompt", `--config=${PROJECT}deno.json`],
     ...["--allow-read", "--allow-write", "--allow-run=sh", "--allow-env=LOCKSTEP_TRACE"],

@@ -1,0 +1,170 @@
+/**
+ * Moves through a recording as a debugger does: by steps, and until a trigger is pulled, in both
+ * directions. Going back to a trigger is going forward through ever longer stretches before the present,
+ * until one has a hit; its last one is where it stops.
+ */
+import type { Machine } from "../board/machine.ts";
+import type { Trigger, TriggerHit, TriggerListener } from "../cpu/triggers.ts";
+import type { Moment } from "./moment.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** Steps of the first stretch that is searched, going back, and of the longest. */
+const STRETCH_STEPS = { first: 1 << 20, longest: 1 << 28 } as const;
+
+/** Why a motion has stopped. */
+export type Stop =
+  /** It has gone as far as it was asked to. */
+  | { readonly kind: "arrived" }
+  | { readonly kind: "trigger"; readonly trigger: Trigger }
+  /** There is nothing before, or nothing after. */
+  | { readonly kind: "start" | "end" }
+  | { readonly kind: "interrupted" };
+
+const silent: TriggerListener = () => false;
+
+/** A timeline with triggers. Its methods are called one at a time. */
+export class Debugger {
+  #triggers: readonly Trigger[] = [];
+  /** The machine that has been armed, and with what. */
+  #armed: { readonly machine: Machine; readonly key: string } | undefined;
+  #listener: TriggerListener = silent;
+
+  /** Moves on this timeline, which stands somewhere. */
+  constructor(
+    /** Where it moves. */
+    readonly timeline: Timeline,
+  ) {}
+
+  /** What it stops at. */
+  get triggers(): readonly Trigger[] {
+    return this.#triggers;
+  }
+
+  set triggers(triggers: readonly Trigger[]) {
+    this.#triggers = triggers;
+  }
+
+  /** Goes one step forward. */
+  async stepForward(signal?: AbortSignal): Promise<Stop> {
+    let hit: TriggerHit | undefined;
+    const done = await this.#listening((told) => {
+      // What is executed was seen before; nobody stops in the middle of one step.
+      if (told.trigger.kind !== "execute") hit ??= told;
+      return false;
+    }, () => this.timeline.stepForward(1, signal));
+    if (hit) return { kind: "trigger", trigger: hit.trigger };
+    return { kind: done === 0 ? "end" : "arrived" };
+  }
+
+  /** Goes forward as long as pc is within `[from, to)`, at least one step. */
+  async stepThrough(from: bigint, to: bigint, signal?: AbortSignal): Promise<Stop> {
+    const executed = new Map(
+      this.#triggers.filter(({ kind }) => kind === "execute")
+        .map((trigger) => [trigger.address, trigger]),
+    );
+    for (;;) {
+      const stop = await this.stepForward(signal);
+      if (stop.kind !== "arrived") return stop;
+      const pc = this.timeline.machine.hartState().fields["pc"]!;
+      const trigger = executed.get(pc);
+      if (trigger) return { kind: "trigger", trigger };
+      if (pc < from || pc >= to) return stop;
+    }
+  }
+
+  /** Goes forward to the next trigger, or to the end. */
+  async continueForward(signal?: AbortSignal): Promise<Stop> {
+    const { timeline } = this;
+    const { step: from } = timeline.moment;
+    let hit: TriggerHit | undefined;
+    const end = await this.#listening((told) => {
+      if (told.trigger.kind === "execute" && told.step === from) return false;
+      hit ??= told;
+      return true;
+    }, () => timeline.runForward({ until: () => hit !== undefined, ...(signal && { signal }) }));
+    if (!hit) return { kind: end === "interrupted" ? "interrupted" : "end" };
+    // Of the moments of this step the last one: the same that going back leads to.
+    await timeline.seek(timeline.momentAt(timeline.moment.step)!);
+    return { kind: "trigger", trigger: hit.trigger };
+  }
+
+  /** Goes one step back. */
+  async stepBack(signal?: AbortSignal): Promise<Stop> {
+    const { timeline } = this;
+    const { step } = timeline.moment;
+    if (step === timeline.start.step) return { kind: "start" };
+    await timeline.seek(timeline.momentAt(step - 1)!, signal);
+    if (this.#triggers.every(({ kind }) => kind === "execute")) return { kind: "arrived" };
+    // Which accesses are undone is seen by doing them.
+    const stop = await this.stepForward(signal);
+    await timeline.seek(timeline.momentAt(step - 1)!, signal);
+    return stop.kind === "trigger" ? stop : { kind: "arrived" };
+  }
+
+  /** Goes back to the last trigger before, or to the start. */
+  async continueBack(signal?: AbortSignal): Promise<Stop> {
+    const { timeline } = this;
+    const start = timeline.start.step;
+    let high = timeline.moment;
+    if (high.step === start) return { kind: "start" };
+    let stretch = this.#triggers.length === 0 ? Infinity : STRETCH_STEPS.first as number;
+    while (high.step > start) {
+      const low = timeline.momentAt(Math.max(start, high.step - stretch))!;
+      const hit = low.step === start && this.#triggers.length === 0
+        ? undefined
+        : await this.#lastHit(low, high, signal);
+      if (signal?.aborted) {
+        await timeline.seek(high);
+        return { kind: "interrupted" };
+      }
+      if (hit) {
+        await timeline.seek(timeline.momentAt(hit.step)!);
+        return { kind: "trigger", trigger: hit.trigger };
+      }
+      high = low;
+      stretch = Math.min(2 * stretch, STRETCH_STEPS.longest);
+    }
+    await timeline.seek(timeline.start);
+    return { kind: "start" };
+  }
+
+  /** The last hit from `low` up to `high`, at which it stands afterwards. */
+  async #lastHit(
+    low: Moment,
+    high: Moment,
+    signal: AbortSignal | undefined,
+  ): Promise<TriggerHit | undefined> {
+    const { timeline } = this;
+    await timeline.seek(low);
+    let last: TriggerHit | undefined;
+    await this.#listening((told) => {
+      last = told;
+      return false;
+    }, () => timeline.runForward({ until: () => false, limit: high, ...(signal && { signal }) }));
+    return last;
+  }
+
+  /** Moves with the triggers armed. */
+  async #listening<Result>(
+    listener: TriggerListener,
+    move: () => Promise<Result>,
+  ): Promise<Result> {
+    this.#arm();
+    this.#listener = listener;
+    try {
+      return await move();
+    } finally {
+      this.#listener = silent;
+    }
+  }
+
+  /** Arming drops caches: not again what is armed. */
+  #arm(): void {
+    const { machine } = this.timeline;
+    const key = this.#triggers
+      .map(({ kind, address, length }) => `${kind} ${address} ${length}`).join();
+    if (this.#armed?.machine === machine && this.#armed.key === key) return;
+    machine.arm(this.#triggers, (hit) => this.#listener(hit));
+    this.#armed = { machine, key };
+  }
+}

@@ -1,0 +1,117 @@
+/** What gdb talks to: a recording, where it stands, and what is inserted in it. */
+import { DivergenceError } from "../epoch/divergence.ts";
+import { HostFileError } from "../host/fault.ts";
+import { LogError } from "../log/log_error.ts";
+import type { Bookmarks } from "./bookmarks.ts";
+import type { Debugger, Stop } from "./debugger.ts";
+import { GdbBreakpoints } from "./gdb_breakpoints.ts";
+import { toldRegisters } from "./gdb_registers.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** Numbers of signals in the protocol. */
+const SIGNAL = { interrupt: "02", trap: "05" } as const;
+
+/** What the recording and its surroundings must be able to do for a session. */
+export interface GdbTargetParts {
+  /** Moves through the recording. */
+  readonly debugger: Debugger;
+  /** Moments that outlive the session. */
+  readonly bookmarks: Bookmarks;
+}
+
+/** The other side of one connection, as packets see it. */
+export class GdbTarget {
+  /** What is inserted. */
+  readonly breakpoints = new GdbBreakpoints();
+  /** What gdb has said that it understands. */
+  readonly features = new Set<string>();
+  /** Whether packets are acknowledged no more. */
+  withoutAcknowledgements = false;
+  /** How gdb has left, once it has. */
+  left: "detached" | "killed" | undefined;
+  #interruption = new AbortController();
+  #isInterrupted = false;
+
+  /**
+   * Nothing is inserted yet.
+   *
+   * @param print Shows text to the person at gdb.
+   */
+  constructor(
+    readonly parts: GdbTargetParts,
+    readonly print: (text: string) => Promise<void>,
+  ) {}
+
+  /** The recording. */
+  get timeline(): Timeline {
+    return this.parts.debugger.timeline;
+  }
+
+  /** Ends the motion that is under way, or the next one, up to {@linkcode settle}. */
+  interrupt(): void {
+    this.#isInterrupted = true;
+    this.#interruption.abort();
+  }
+
+  /** Everything that was asked for has been answered: an interruption is over. */
+  settle(): void {
+    this.#isInterrupted = false;
+  }
+
+  /** Does something that {@linkcode interrupt} ends. */
+  async interruptible<Result>(action: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    this.#interruption = new AbortController();
+    if (this.#isInterrupted) this.#interruption.abort();
+    return await action(this.#interruption.signal);
+  }
+
+  /** Moves, and answers the stop reply. What a log is damaged by, or diverges at, stops it as well. */
+  async move(
+    motion: (moving: Debugger, signal: AbortSignal) => Promise<Stop>,
+  ): Promise<string> {
+    const { debugger: moving } = this.parts;
+    moving.triggers = this.breakpoints.triggers;
+    const from = this.timeline.moment;
+    return await this.interruptible(async (signal) => {
+      try {
+        return this.stopReply(await motion(moving, signal));
+      } catch (error) {
+        if (signal.aborted) return this.stopReply({ kind: "interrupted" });
+        if (!isOfLog(error)) throw error;
+        await this.print(`${error.message}\n`);
+        await this.timeline.seek(from);
+        return this.stopReply({ kind: "arrived" });
+      }
+    });
+  }
+
+  /** Where it stands and why it has stopped there, as gdb wants to hear it. */
+  stopReply(stop: Stop): string {
+    const signal = stop.kind === "interrupted" ? SIGNAL.interrupt : SIGNAL.trap;
+    const registers = toldRegisters(this.timeline.machine);
+    return `T${signal}${registers}${this.#reason(stop)}thread:1;`;
+  }
+
+  #reason(stop: Stop): string {
+    switch (stop.kind) {
+      case "start":
+        return "replaylog:begin;";
+      case "end":
+        return "replaylog:end;";
+      case "trigger": {
+        const reason = this.breakpoints.reasonOf(stop.trigger);
+        if (reason === "swbreak" || reason === "hwbreak") {
+          return this.features.has(reason) ? `${reason}:;` : "";
+        }
+        return `${reason}:${stop.trigger.address.toString(16)};`;
+      }
+      default:
+        return "";
+    }
+  }
+}
+
+function isOfLog(error: unknown): error is Error {
+  return error instanceof DivergenceError || error instanceof LogError ||
+    error instanceof HostFileError;
+}
