@@ -10,41 +10,20 @@ import { Digester } from "../cpu/digest.ts";
 import { type HandOver, Hart, type HartState } from "../cpu/hart.ts";
 import { GuestMemory } from "../cpu/memory.ts";
 import type { Trigger, TriggerListener } from "../cpu/triggers.ts";
+import { Board } from "./board.ts";
 import type { BootImage } from "./boot_image.ts";
 import { DeviceBus } from "./bus.ts";
-import { SoftwareInterrupts, Timer } from "./clint.ts";
-import { disksOn, type MachineConfiguration } from "./configuration.ts";
-import { ConsoleOutput } from "./console_output.ts";
+import type { MachineConfiguration } from "./configuration.ts";
 import { checkInputs, checkTime } from "./delivery_check.ts";
 import type { Environment, Inputs, TimeBase } from "./environment.ts";
 import { StateError } from "./errors.ts";
 import { FieldAllocator } from "./fields.ts";
-import { Finisher, type PowerState } from "./finisher.ts";
+import type { PowerState } from "./finisher.ts";
 import { GuestClock } from "./guest_clock.ts";
 import type { MachineState } from "./machine_state.ts";
-import { interrupts, regions, virtioInterrupt, virtioRegion, virtioSlots } from "./memory_map.ts";
 import type { DmaBlock, Operation } from "./operation.ts";
-import { OutstandingOperations } from "./outstanding.ts";
-import { Plic } from "./plic.ts";
-import { RealTimeClock } from "./rtc.ts";
-import { handOver, Sbi } from "./sbi.ts";
-import {
-  checkBoot,
-  checkOperation,
-  checkOutstanding,
-  checkTaskManagement,
-  list,
-  record,
-} from "./state_check.ts";
-import { Uart } from "./uart.ts";
-import { VirtioBlk } from "./virtio_blk.ts";
-import { VirtioConsole } from "./virtio_console.ts";
-import { VirtioMmio } from "./virtio_mmio.ts";
-import { VirtioNet } from "./virtio_net.ts";
-import { VirtioRng } from "./virtio_rng.ts";
-import { VirtioScsi } from "./virtio_scsi.ts";
-import { slots } from "./virtio_slots.ts";
-import { maximumQueueSize } from "./virtqueue.ts";
+import { handOver } from "./sbi.ts";
+import { checkBoot, record } from "./state_check.ts";
 
 export type { DiskConfiguration, MachineConfiguration } from "./configuration.ts";
 export type { PowerState } from "./finisher.ts";
@@ -91,19 +70,7 @@ export class Machine {
   readonly #digester: Digester;
   readonly #fields: FieldAllocator;
   readonly #clock: GuestClock;
-  readonly #softwareInterrupts: SoftwareInterrupts;
-  readonly #timer: Timer;
-  readonly #plic: Plic;
-  readonly #console: ConsoleOutput;
-  readonly #uart: Uart;
-  readonly #realTimeClock: RealTimeClock;
-  readonly #finisher: Finisher;
-  readonly #operations: OutstandingOperations;
-  readonly #slots: readonly VirtioMmio[];
-  readonly #scsi: VirtioScsi | undefined;
-  /** Absent when the guest is entered in M-mode. */
-  readonly #sbi: Sbi | undefined;
-  readonly #network: VirtioNet | undefined;
+  readonly #board: Board;
   #running = false;
   #reads = 0;
 
@@ -116,88 +83,12 @@ export class Machine {
     const bus = new DeviceBus(() => this.time);
     this.#hart = new Hart(memory, bus);
     this.#clock = new GuestClock(this.#fields);
-
-    const time = () => this.time;
-    const requestStop = () => this.#requestStop();
-    const setInterrupt = (bit: 1 | 3 | 5 | 7 | 9 | 11, level: boolean) =>
-      this.#hart.setInterrupt(bit, level);
-    const line = (source: number) => (level: boolean) => this.#plic.setLine(source, level);
-
-    this.#plic = new Plic(this.#fields, setInterrupt);
-    this.#softwareInterrupts = new SoftwareInterrupts(this.#fields, {
-      time,
-      requestStop,
-      setInterrupt,
-    });
-    this.#timer = new Timer(this.#fields, { time, requestStop, setInterrupt });
-    this.#console = new ConsoleOutput(this.#fields, requestStop);
-    this.#uart = new Uart(this.#fields, {
-      transmit: (byte) => this.#console.put(byte),
-      setLine: line(interrupts.uart),
-    });
-    this.#realTimeClock = new RealTimeClock(this.#fields, {
-      time,
-      requestStop,
+    this.#board = new Board({
+      ...{ configuration, memory, hart: this.#hart, bus, fields: this.#fields },
+      time: () => this.time,
+      requestStop: () => this.#requestStop(),
       readClock: () => this.#readClock(),
-      setLine: line(interrupts.realTimeClock),
     });
-    this.#finisher = new Finisher(this.#fields, requestStop);
-    this.#operations = new OutstandingOperations(this.#fields, requestStop);
-    this.#slots = Array.from(
-      { length: virtioSlots },
-      (_, slot) =>
-        new VirtioMmio(slot, this.#fields, {
-          memory,
-          outstanding: this.#operations,
-          requestStop,
-          setLine: line(virtioInterrupt(slot)),
-        }),
-    );
-    const scsiDisks = disksOn("scsi", configuration);
-    if (scsiDisks.length > 0) {
-      const slot = this.#slots[slots.scsi]!;
-      this.#scsi = new VirtioScsi(this.#fields, slot, scsiDisks);
-      slot.plug(this.#scsi);
-    }
-    if (configuration.bills) {
-      const slot = this.#slots[slots.bills]!;
-      slot.plug(new VirtioConsole(this.#fields, slot));
-    }
-    const { network } = configuration;
-    if (network) {
-      const slot = this.#slots[slots.net]!;
-      this.#network = new VirtioNet(slot, network.mac, requestStop);
-      slot.plug(this.#network);
-    }
-    if (configuration.firmware === "sbi") {
-      const console = this.#console;
-      this.#sbi = new Sbi(this.#fields, {
-        ...{ memory, time, requestStop, setInterrupt },
-        get consoleRoom() {
-          return console.room;
-        },
-        putConsole: (byte) => console.put(byte),
-        getConsole: () => this.#uart.poll(),
-        endPower: (kind, exitCode) => this.#finisher.request(kind, exitCode),
-      });
-      this.#hart.serveSupervisor(this.#sbi);
-    }
-    if (configuration.entropy === true) {
-      const slot = this.#slots[slots.entropy]!;
-      slot.plug(new VirtioRng(slot));
-    }
-    disksOn("blk", configuration).forEach((disk, index) => {
-      const slot = this.#slots[slots.firstBlockDisk + index]!;
-      slot.plug(new VirtioBlk(this.#fields, slot, disk));
-    });
-
-    bus.map(regions.finisher, this.#finisher);
-    bus.map(regions.realTimeClock, this.#realTimeClock);
-    bus.map(regions.softwareInterrupts, this.#softwareInterrupts);
-    bus.map(regions.timer, this.#timer);
-    bus.map(regions.interruptController, this.#plic);
-    bus.map(regions.uart, this.#uart);
-    this.#slots.forEach((slot, index) => bus.map(virtioRegion(index), slot));
   }
 
   /** A machine as it is switched on: RAM holds the image, the hart stands at its entry. */
@@ -239,7 +130,7 @@ export class Machine {
    */
   run(steps: number): number {
     // Not even to begin with: what the run before has ended at is forgotten.
-    if (this.#held) return this.#hart.run(0);
+    if (this.#board.held) return this.#hart.run(0);
     this.#running = true;
     try {
       return this.#hart.run(steps);
@@ -265,8 +156,7 @@ export class Machine {
 
   /** Ticks at which the next timer (comparators, RTC alarm) fires; Infinity when none will. */
   get timerDueTicks(): number {
-    const ofSupervisor = this.#sbi?.dueTicks ?? Infinity;
-    return Math.min(this.#timer.dueTicks, this.#realTimeClock.dueTicks, ofSupervisor);
+    return this.#board.timerDueTicks;
   }
 
   /** Steps until the next timer is due in this epoch's time; Infinity when none will be. */
@@ -279,17 +169,17 @@ export class Machine {
    * that waited for room, and the flush that ends a forced write.
    */
   takeIssued(): Operation[] {
-    return this.#operations.takeIssued();
+    return this.#board.operations.takeIssued();
   }
 
   /** Operations without a completion, by number, in order of issue. */
   get outstanding(): ReadonlyMap<number, Operation> {
-    return this.#operations.operations;
+    return this.#board.operations.operations;
   }
 
   /** Cuts the data of an outstanding read into the pieces of its scatter list. */
   dmaBlocks(operation: number, data: Uint8Array): DmaBlock[] {
-    const pieces = this.#operations.state(operation)?.data;
+    const pieces = this.#board.operations.state(operation)?.data;
     if (pieces === undefined) throw new RangeError(`Operation ${operation} is not outstanding`);
     let at = 0;
     const blocks = pieces.map(({ address, length }) => {
@@ -305,22 +195,22 @@ export class Machine {
 
   /** Console bytes put out since the last call. */
   takeConsoleOutput(): Uint8Array {
-    return this.#console.take();
+    return this.#board.console.take();
   }
 
   /** Console bytes put out since power-on. */
   get consolePosition(): number {
-    return this.#console.position;
+    return this.#board.console.position;
   }
 
   /** Console bytes below this position are known to be performed. */
   get consolePerformed(): number {
-    return this.#console.performed;
+    return this.#board.console.performed;
   }
 
   /** The bytes `[consolePerformed, consolePosition)`. */
   unperformedConsole(): Uint8Array {
-    return this.#console.tail();
+    return this.#board.console.tail();
   }
 
   /**
@@ -328,17 +218,17 @@ export class Machine {
    * {@linkcode Inputs.consolePerformed} advances.
    */
   get consoleFull(): boolean {
-    return this.#console.full;
+    return this.#board.console.full;
   }
 
   /** Whether the guest has put network frames out that have not been taken. */
   get hasFrames(): boolean {
-    return this.#network?.hasSent ?? false;
+    return this.#board.network?.hasSent ?? false;
   }
 
   /** Network frames put out since the last call, in order; each is lost unless it is taken. */
   takeFrames(): Uint8Array[] {
-    return this.#network?.takeSent() ?? [];
+    return this.#board.network?.takeSent() ?? [];
   }
 
   /**
@@ -346,43 +236,32 @@ export class Machine {
    * guest does not listen, and what comes is lost.
    */
   get frameRoom(): number | undefined {
-    return this.#network?.room;
+    return this.#board.network?.room;
   }
 
   /** Bytes of console input that {@linkcode Machine.deliver} takes now; at most 4096. */
   get consoleInputRoom(): number {
-    return this.#uart.inputRoom;
+    return this.#board.uart.inputRoom;
   }
 
   /**
    * Delivers an epoch's inputs: completions, console input, what of the console is performed, frames from
-   * the network, the time; then evaluates the timers and wakes the hart if something is pending (paper rules end-of-epoch and
-   * backup-end).
+   * the network, the time; then evaluates the timers and wakes the hart if something is pending (paper
+   * rules end-of-epoch and backup-end).
    *
    * @throws {DeliveryError} when the inputs do not fit the machine; it is as it was then
    */
   deliver(inputs: Inputs): void {
     checkInputs(inputs, {
-      operations: this.#operations,
+      operations: this.#board.operations,
       time: this.time,
-      inputRoom: this.#uart.inputRoom,
+      inputRoom: this.#board.uart.inputRoom,
       frameRoom: this.frameRoom,
-      acceptsPerformed: (position) => this.#console.accepts(position),
+      acceptsPerformed: (position) => this.#board.console.accepts(position),
     });
-    for (const { operation: number, status, blocks } of inputs.completions) {
-      const operation = this.#operations.operations.get(number)!;
-      const state = this.#operations.state(number)!;
-      this.#operations.settle(number);
-      this.#slots[state.slot]!.completed(state, status, blocks, operation);
-    }
-    if (inputs.completions.length > 0) { for (const slot of this.#slots) slot.settled(); }
-    this.#uart.type(inputs.consoleInput);
-    this.#console.settle(inputs.consolePerformed);
-    for (const frame of inputs.frames) this.#network?.receive(frame);
+    this.#board.deliver(inputs);
     this.#clock.start(inputs.time, this.#hart.steps);
-    this.#timer.evaluate(inputs.time.base);
-    this.#sbi?.evaluate(inputs.time.base);
-    this.#realTimeClock.evaluate(inputs.time.base);
+    this.#board.evaluateTimers(inputs.time.base);
     this.#hart.wake();
   }
 
@@ -391,12 +270,14 @@ export class Machine {
    * before a power-off, reset or device reset, a full console, or a hart that has stopped itself.
    */
   get waiting(): boolean {
-    return this.#held || this.#hart.waiting;
+    return this.#board.held || this.#hart.waiting;
   }
 
   /** What the guest has asked for, once its outstanding operations have settled. */
   get power(): PowerState {
-    return this.#operations.operations.size > 0 ? { kind: "on" } : this.#finisher.requested;
+    return this.#board.operations.operations.size > 0
+      ? { kind: "on" }
+      : this.#board.finisher.requested;
   }
 
   /**
@@ -432,14 +313,11 @@ export class Machine {
 
   /** The state as plain data, but for RAM and the operations in {@linkcode Machine.outstanding}. */
   save(): MachineState {
-    this.#uart.settle();
+    this.#board.uart.settle();
     return {
       hart: this.#hart.save(),
       devices: this.#fields.save(),
-      outstanding: this.#operations.save(),
-      taskManagement: this.#scsi?.taskManagement.save() ?? [],
-      consoleTail: this.#console.tail(),
-      consoleInput: this.#uart.input(),
+      ...this.#board.save(),
       boot: this.image.boot,
     };
   }
@@ -469,11 +347,6 @@ export class Machine {
     this.#hart.dropCaches();
   }
 
-  get #held(): boolean {
-    return this.#finisher.pending || this.#console.full || this.#sbi?.stopped === true ||
-      this.#slots.some((slot) => slot.resetPending);
-  }
-
   #requestStop(): void {
     if (this.#running) this.#hart.requestStop();
   }
@@ -484,14 +357,14 @@ export class Machine {
   }
 
   #stateDigest(): bigint {
-    this.#uart.settle();
+    this.#board.uart.settle();
     return this.#digester.state();
   }
 
   get #handOver(): HandOver {
     const { firmwareInformation } = this.image.boot;
     return {
-      ...(this.#sbi === undefined ? {} : handOver),
+      ...(this.#board.sbi === undefined ? {} : handOver),
       ...(firmwareInformation === undefined ? {} : { a2: BigInt(firmwareInformation) }),
     };
   }
@@ -501,14 +374,7 @@ export class Machine {
     const { entry, deviceTree } = this.image.boot;
     this.image.writeTo(this.memory);
     this.#hart.reset(entry, 0n, BigInt(deviceTree), this.#handOver);
-    this.#plic.reset();
-    this.#softwareInterrupts.reset();
-    this.#timer.reset();
-    this.#sbi?.reset();
-    this.#uart.reset();
-    this.#realTimeClock.reset();
-    this.#finisher.reset();
-    for (const slot of this.#slots) slot.reset();
+    this.#board.reset();
   }
 
   #restore(state: Record<string, unknown>, operations: readonly unknown[]): void {
@@ -520,43 +386,9 @@ export class Machine {
     this.#hart.restore(state["hart"]);
     this.#fields.restore(state["devices"]);
     this.#clock.check(this.#hart.steps);
-    this.#finisher.check();
-    this.#restoreOperations(state["outstanding"], operations);
-    this.#scsi?.restore(
-      list(state["taskManagement"], maximumQueueSize, "the task management requests")
-        .map((request) => checkTaskManagement(request, this.memory)),
-    );
-    this.#console.restore(state["consoleTail"]);
-    this.#uart.restore(state["consoleInput"]);
-    for (const slot of this.#slots) slot.check();
-    this.#drive();
+    this.#board.restore(state, operations);
     // What the caller has written into RAM was not written by this machine in an epoch.
     this.#hart.startEpoch();
-  }
-
-  #restoreOperations(states: unknown, operations: readonly unknown[]): void {
-    const most = maximumQueueSize * virtioSlots;
-    const checked = list(states, most, "the outstanding operations")
-      .map((value) => checkOutstanding(value, this.memory));
-    if (operations.length !== checked.length) {
-      throw new StateError(
-        `The state is about ${checked.length} outstanding operations, ${operations.length} are given`,
-      );
-    }
-    this.#operations.restore(
-      operations.map((value, index) => checkOperation(value, checked[index]!, this.configuration)),
-      checked,
-    );
-  }
-
-  #drive(): void {
-    this.#softwareInterrupts.drive();
-    this.#timer.drive();
-    this.#sbi?.drive();
-    this.#uart.drive();
-    this.#realTimeClock.drive();
-    for (const slot of this.#slots) slot.drive();
-    this.#plic.drive();
   }
 }
 
