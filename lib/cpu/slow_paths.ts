@@ -175,7 +175,12 @@ export class SlowPaths implements InterpreterImports {
     if (physical < 0) return this.#fault();
     const holds = block.get("reservationPhysical") === BigInt(physical);
     traps.clearReservation();
-    return holds ? this.#prepareStore(physical - RAM_BASE, width, STORE) : FAILED;
+    if (!holds) return FAILED;
+    // LR reserves in RAM only, but a restored reservation is anything.
+    const offset = this.#ramOffset(physical);
+    return offset === NOT_IN_RAM
+      ? this.#accessFault(ACCESS.store)
+      : this.#prepareStore(offset, width, STORE);
   }
 
   /** Zicsr. */

@@ -41,7 +41,7 @@ export class SnapshotAssembler {
   readonly #operations: Operation[] = [];
   #payloadBytes = 0;
 
-  /** Pages are handed to `target` without a copy. */
+  /** Pages of memory are handed to `target` without a copy, those of the image are its own. */
   constructor(target: SnapshotTarget) {
     this.#target = target;
   }
@@ -61,7 +61,8 @@ export class SnapshotAssembler {
         record.pages.forEach((page, index) => {
           const data = unpacked.subarray(index * pageBytes, (index + 1) * pageBytes);
           if (record.of !== "image") this.#target.ram(page, data);
-          if (record.of !== "ram") this.#target.image(page, data);
+          // It is kept: without a copy one page would hold all of its record in memory.
+          if (record.of !== "ram") this.#target.image(page, new Uint8Array(data));
         });
         return undefined;
       }

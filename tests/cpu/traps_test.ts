@@ -241,6 +241,18 @@ Deno.test("a reservation survives a new epoch, dropped caches, and saving", () =
   assertEquals(machine.x(4), 0n);
 });
 
+Deno.test("a store-conditional with a restored reservation outside RAM faults, and writes nothing", () => {
+  const beforeRam = RAM - 0x400_0000;
+  for (const address of [DEVICE, beforeRam, RAM + (1 << 20), 2 ** 40]) {
+    const machine = at(3, encode("sc.d", { rd: 4, rs1: 2, rs2: 1 }));
+    const reservation = { reservationVirtual: address, reservationPhysical: address };
+    machine.set({ x1: -1n & 0xffn, x2: address, ...reservation, reservationBytes: 8 });
+    assertEquals(machine.hart.run(1), 1);
+    assertEquals([machine.field("mcause"), machine.field("mtval")], [7n, BigInt(address)]);
+    assertEquals([machine.accesses, machine.memory.writtenPages().length], [[], 1]);
+  }
+});
+
 Deno.test("a misaligned atomic traps", () => {
   const cases = [["lr.w", 4n], ["sc.w", 6n], ["amoadd.d", 6n]] as const;
   for (const [name, cause] of cases) {

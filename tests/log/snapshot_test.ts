@@ -171,6 +171,20 @@ Deno.test("a page that comes again replaces the earlier one", () => {
   assertEquals(ram.get(3)?.[0], 2);
 });
 
+Deno.test("a page of the image keeps no other page of its record in memory", () => {
+  // A hostile log names one page that stays and hundreds that are replaced, again and again.
+  const ram = new Uint8Array(pageBytes * 3).fill(1);
+  const pages = [...memoryPages(ram)];
+  const records = snapshotRecords({ ...parts, ram: pages, image: pages, operations: [] });
+  const incompressible = crypto.getRandomValues(new Uint8Array(pageBytes * 3));
+  const others = [...memoryPages(incompressible)];
+  const more = snapshotRecords({ ...parts, ram: [], image: others, operations: [] });
+  for (const { image } of [assemble(records), assemble(more)]) {
+    assertEquals(image.size, 3);
+    for (const data of image.values()) assertEquals(data.buffer.byteLength, pageBytes);
+  }
+});
+
 Deno.test("outstanding operations beyond the bound are refused", () => {
   const data = new Uint8Array(2 ** 20);
   const assembler = new SnapshotAssembler({ ram() {}, image() {} });
