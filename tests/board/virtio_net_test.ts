@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { maximumFrameBytes, minimumFrameBytes } from "../../lib/board/ethernet.ts";
 import { VirtioNet } from "../../lib/board/virtio_net.ts";
+import { maximumQueueSize } from "../../lib/board/virtqueue.ts";
 import { Seeded } from "../epoch/seeded.ts";
 import { Driver, ramBase, ramBytes, SlotBoard } from "./virtio_driver.ts";
 
@@ -91,6 +92,27 @@ Deno.test("what is no frame is not sent, and its buffer comes back all the same"
   driver.notify(1);
   assertEquals(driver.used(1), [{ head, written: 0 }]);
   assertEquals([driver.net.takeSent(), driver.needsReset()], [[], false]);
+});
+
+Deno.test("a driver that makes the device look at many descriptors ends the run, and one that sends does not", () => {
+  const driver = new NetDriver(maximumQueueSize);
+  driver.start(2);
+  for (let count = 0; count < 3 * maximumQueueSize; count++) {
+    driver.transmit(frame(60));
+    driver.notify(1);
+  }
+  driver.net.takeSent();
+  assertEquals(driver.board.stops, 0);
+  // Not one byte to be sent: nothing but descriptors, as many in each chain as a queue has.
+  const pieces = Array.from({ length: maximumQueueSize }, () => 0);
+  let heads = 0;
+  while (driver.board.stops === 0) {
+    for (let count = 0; count < maximumQueueSize; count++) driver.transmit(frame(0), pieces);
+    driver.notify(1);
+    heads += maximumQueueSize;
+    assert(heads <= maximumQueueSize, "One notification is enough");
+  }
+  assertEquals([driver.net.hasSent, driver.needsReset()], [false, false]);
 });
 
 Deno.test("a frame is received behind a header, into one buffer of any pieces", () => {
