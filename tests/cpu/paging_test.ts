@@ -199,6 +199,21 @@ Deno.test("an edited entry of a table that is one on two levels counts at once",
   assertEquals(machine.x(1), 0x5678n);
 });
 
+Deno.test("a misaligned store that edits two entries counts for both at once", () => {
+  const edit = encode("sd", { rs1: 5, rs2: 6, imm: 4 });
+  const other = encode("ld", { rd: 3, rs1: 4 });
+  const machine = mapped(V | R | A | D, load, other, edit, other, load);
+  machine.setWord(LEAF + 8, entry(DATA, V | R | A | D));
+  machine.setWord(DATA + 0x1000, 0x5678n);
+  // A reserved bit of the first entry, and the page of the second.
+  const low = entry(DATA + 0x1000, V | R | A | D);
+  machine.set({ x4: VIRTUAL + 0x1000, x6: low << 32n | 1n << 31n });
+  machine.hart.run(2);
+  assertEquals([machine.x(1), machine.x(3)], [0x1234n, 0x1234n]);
+  machine.hart.run(3);
+  assertEquals([machine.x(3), ...fault(machine)], [0x5678n, 13n, BigInt(VIRTUAL)]);
+});
+
 Deno.test("an edited entry at the top of the address space counts at once", () => {
   const high = BigInt.asUintN(64, -0x1000n);
   const machine = mapped(V | R, load, encode("sd", { rs1: 5, rs2: 6 }), load);
