@@ -4,6 +4,7 @@ import { errorCode, errorText, HostFileError } from "../host/fault.ts";
 import { LogError } from "../log/log_error.ts";
 import { IndexError, readRecords, writeRecords } from "./index_file.ts";
 import {
+  type IndexConsoleRecord,
   IndexDecoder,
   IndexEncoder,
   type IndexRecord,
@@ -91,6 +92,24 @@ export class IndexFolder {
   }
 
   /**
+   * The console output of each snapshot's file, from the first on, as far as files can be read.
+   */
+  async *console(): AsyncGenerator<
+    { readonly snapshot: IndexSnapshot; readonly records: readonly IndexConsoleRecord[] },
+    void,
+    undefined
+  > {
+    for (const snapshot of this.#snapshots) {
+      try {
+        yield { snapshot, records: await consoleOf(snapshot.path) };
+      } catch (error) {
+        indexProblem(error);
+        return;
+      }
+    }
+  }
+
+  /**
    * Writes a snapshot, in place of the one at its step if there is one.
    *
    * @param records What follows its first record, to the commit.
@@ -172,6 +191,18 @@ async function firstRecord(path: string): Promise<IndexSnapshotRecord> {
     throw new IndexError(`it has version ${record.version}, not ${indexVersion}`);
   }
   throw new IndexError("it does not start as a file of an index");
+}
+
+async function consoleOf(path: string): Promise<IndexConsoleRecord[]> {
+  const records: IndexConsoleRecord[] = [];
+  let expected = 0;
+  for await (const { record } of readRecords(path, new IndexDecoder())) {
+    if (record.kind === "index-snapshot") expected = record.consoleRecords ?? 0;
+    else if (record.kind === "console") records.push(record);
+    else break;
+    if (records.length === expected) break;
+  }
+  return records;
 }
 
 function namesIn(folder: string): readonly string[] {

@@ -69,6 +69,7 @@ async function readPages(
       grammar.accept({ ...place, record: { kind: "snapshot-begin", epoch } });
       continue;
     }
+    if (record.kind === "console") continue;
     const item: PlacedRecord = { record, number, byteOffset };
     grammar.accept(item);
     if (record.kind === "snapshot-pages" && record.pages.every((page) => isThere[page] !== 0)) {

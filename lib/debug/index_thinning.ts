@@ -1,7 +1,13 @@
 /** Makes an index smaller: every second snapshot goes, and the one behind it takes over its pages. */
 import type { IndexFolder, IndexSnapshot } from "./index_folder.ts";
 import { IndexError, readRecords } from "./index_file.ts";
-import { IndexDecoder, type IndexRecord, type IndexSnapshotRecord } from "./index_records.ts";
+import {
+  consoleRecords,
+  IndexDecoder,
+  type IndexRecord,
+  type IndexSnapshotRecord,
+  type SaidInEpoch,
+} from "./index_records.ts";
 import { pageBytes } from "../log/limits.ts";
 import { unpackPages } from "../log/page_packing.ts";
 import { ramRecords } from "../log/snapshot_records.ts";
@@ -9,6 +15,9 @@ import { ramRecords } from "../log/snapshot_records.ts";
 /** A whole file in memory: at most as large as the guest's RAM. */
 interface Contents {
   readonly first: IndexSnapshotRecord;
+  readonly console: readonly SaidInEpoch[];
+  /** Position of its first byte; undefined when there is none. */
+  readonly from: number | undefined;
   readonly pages: ReadonlyMap<number, Uint8Array>;
   readonly rest: readonly IndexRecord[];
 }
@@ -35,10 +44,19 @@ async function merge(
   const older = await contentsOf(dropped);
   const newer = await contentsOf(next);
   const pages = [...new Map([...older.pages, ...newer.pages])].toSorted(([a], [b]) => a - b);
-  const { base: _, ...first } = newer.first;
+  const { base: _base, consoleRecords: _records, ...first } = newer.first;
   const { base } = dropped;
-  const opening = base === undefined ? first : { ...first, base };
+  const console = consoleRecords(older.from ?? newer.from ?? 0, [
+    ...older.console,
+    ...newer.console,
+  ]);
+  const opening = {
+    ...first,
+    ...(base === undefined ? {} : { base }),
+    ...(console.length === 0 ? {} : { consoleRecords: console.length }),
+  };
   function* records(): Generator<IndexRecord> {
+    yield* console;
     yield* ramRecords(pages);
     yield* newer.rest;
   }
@@ -49,9 +67,14 @@ async function contentsOf({ path }: IndexSnapshot): Promise<Contents> {
   let first: IndexSnapshotRecord | undefined;
   const pages = new Map<number, Uint8Array>();
   const rest: IndexRecord[] = [];
+  const console: SaidInEpoch[] = [];
+  let from: number | undefined;
   for await (const { record } of readRecords(path, new IndexDecoder())) {
     if (record.kind === "index-snapshot") {
       first = record;
+    } else if (record.kind === "console") {
+      from ??= record.from;
+      console.push(...record.epochs);
     } else if (record.kind === "snapshot-pages") {
       const data = unpackPages(record);
       if (!data) throw new IndexError("pages cannot be unpacked");
@@ -63,5 +86,5 @@ async function contentsOf({ path }: IndexSnapshot): Promise<Contents> {
     }
   }
   if (!first) throw new IndexError("it does not start as a file of an index");
-  return { first, pages, rest };
+  return { first, console, from, pages, rest };
 }

@@ -6,7 +6,13 @@ import { errorText, HostFileError } from "../host/fault.ts";
 import { pageBytes } from "../log/limits.ts";
 import { type Page, ramRecords } from "../log/snapshot_records.ts";
 import { IndexFolder, indexPath, indexProblem, type IndexSnapshot } from "./index_folder.ts";
-import { type IndexRecord, type IndexSnapshotRecord, indexVersion } from "./index_records.ts";
+import {
+  consoleRecords,
+  type IndexRecord,
+  type IndexSnapshotRecord,
+  indexVersion,
+  type SaidInEpoch,
+} from "./index_records.ts";
 import { enterIndexed } from "./index_restoring.ts";
 import { thinIndex } from "./index_thinning.ts";
 import { UNFINISHED } from "./index_file.ts";
@@ -90,6 +96,8 @@ class Indexer {
   readonly #playhead: Playhead;
   readonly #zeros: ZeroPages;
   #everySteps: number;
+  /** Console output since the last snapshot. */
+  #said: SaidInEpoch[] = [];
 
   constructor(
     private readonly log: StoredLog,
@@ -106,10 +114,14 @@ class Indexer {
     const playhead = this.#playhead;
     if (!this.#isDue(end)) return this.#tell(end.step);
     await this.#enter();
+    let bytes: Uint8Array | undefined;
+    playhead.onConsole = (said) => bytes = said;
     let turnAt = 0;
     while (this.#isDue(end) && playhead.moment.epoch < end.epoch) {
       await playhead.advance(end, SLICE_STEPS);
       const { replica } = playhead;
+      if (bytes) this.#said.push({ epoch: replica.epoch, bytes });
+      bytes = undefined;
       if (!replica.record && this.#isDue(playhead.moment)) await this.#take();
       if (performance.now() < turnAt) continue;
       this.#tell(replica.machine.steps);
@@ -153,16 +165,25 @@ class Indexer {
   async #take(): Promise<void> {
     const last = this.folder.snapshots.at(-1);
     const base = last && this.folder.chainOf(last).length < LONGEST_CHAIN ? last : undefined;
-    const { epoch, machine: { steps } } = this.#playhead.replica;
+    const { epoch, machine: { steps, consolePosition } } = this.#playhead.replica;
+    const saidBytes = this.#said.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const console = consoleRecords(consolePosition - saidBytes, this.#said);
     const first: IndexSnapshotRecord = {
       kind: "index-snapshot",
       version: indexVersion,
       log: checksumWord(await this.log.checksumAt({ number: 0, byteOffset: 0 })),
       ...{ epoch, steps },
       record: checksumWord(await this.log.checksumAt(this.log.map.placeOf(epoch))),
+      ...(console.length > 0 ? { consoleRecords: console.length } : {}),
       ...(base ? { base: base.step } : {}),
     };
-    await this.folder.write(first, this.#records(base));
+    const records = this.#records(base);
+    function* all(): Generator<IndexRecord> {
+      yield* console;
+      yield* records;
+    }
+    await this.folder.write(first, all());
+    this.#said = [];
     this.#playhead.forgetChanged();
     await this.#stayBelowLimit();
   }

@@ -238,6 +238,11 @@ export class Timeline {
     return { count, bytes };
   }
 
+  /** What the index knows of the console's output, from the start on: by snapshot, in order. */
+  indexedConsole(): ReturnType<IndexFolder["console"]> | undefined {
+    return this.#index?.console();
+  }
+
   /** Keeps the present moment, so that it can be gone back to in milliseconds. */
   keepCheckpoint(): void {
     const here = this.moment;

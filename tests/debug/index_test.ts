@@ -2,6 +2,8 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { indexPath } from "../../lib/debug/index_folder.ts";
 import { IndexingError, type IndexingOptions, makeIndex } from "../../lib/debug/indexing.ts";
+import { PositionError } from "../../lib/debug/position.ts";
+import { momentOf } from "../../lib/debug/position_moment.ts";
 import { StoredLog } from "../../lib/debug/stored_log.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
 import { RecordDecoder } from "../../lib/log/record_decoder.ts";
@@ -246,3 +248,48 @@ Deno.test("what has been appended to a log is read behind its map", () =>
 function endOf(log: Uint8Array): { records: number; byteLength: number } {
   return { records: new RecordDecoder().push(log).length, byteLength: log.length };
 }
+
+Deno.test("a text on the console is found by an index where it is found without", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const { log, steps } = await recorded("teller in a burst");
+    await Deno.writeFile(path, log);
+    const texts = [
+      "teller: f",
+      "journal of",
+      "receipt 7 ",
+      ...["receipt 60 ", "receipt 120 client", "closed at transfer 200", "no such text"],
+    ];
+    const find = async (index: boolean) => {
+      const found: unknown[] = [];
+      for (const text of texts) {
+        const timeline = await Timeline.open(path, { index });
+        try {
+          const moment = await momentOf(timeline, { kind: "console", text });
+          assertEquals(moment, timeline.moment);
+          found.push({ ...moment, position: timeline.machine.consolePosition });
+        } catch (error) {
+          if (!(error instanceof PositionError)) throw error;
+          found.push(error.message);
+        } finally {
+          timeline.close();
+        }
+      }
+      return found;
+    };
+    const alone = await find(false);
+    assertEquals(alone.filter((found) => typeof found === "object").length, texts.length - 1);
+    await makeIndex(path, options({ everySteps: Math.floor(steps / 12) }));
+    assertEquals(await find(true), alone);
+    // A thinned one, one that was cut, and one with a hole know less, and say nothing else.
+    const index = await filesOf(path);
+    await Deno.remove(index.at(-1)!);
+    assertEquals(await find(true), alone);
+    await Deno.remove(index[8]!);
+    assertEquals(await find(true), alone);
+    await Deno.remove(indexPath(path), { recursive: true });
+    const sizes = { everySteps: Math.floor(steps / 12), limitBytes: 150_000, note() {} };
+    const { snapshots } = await makeIndex(path, options(sizes));
+    assert(snapshots < 10, `${snapshots} snapshots have not been thinned`);
+    assertEquals(await find(true), alone);
+  }));
