@@ -7,8 +7,8 @@ import { Machine } from "../board/machine.ts";
 import type { MachineState } from "../board/machine_state.ts";
 import type { Operation } from "../board/operation.ts";
 import { type EpochProgress, Replica, type ReplicaEvents } from "../epoch/replica.ts";
-import { isUpTo, type Moment } from "./moment.ts";
-import type { PageStore, PageTable } from "./page_table.ts";
+import { isUpTo, type Moment, workUpTo } from "./moment.ts";
+import type { PageStore, RamPages } from "./page_store.ts";
 
 /** What a checkpoint takes beside its pages: the state of the devices, about. */
 const STATE_BYTES = 1 << 16;
@@ -16,7 +16,7 @@ const STATE_BYTES = 1 << 16;
 /** A moment that can be gone back to. */
 export interface Checkpoint extends Moment {
   /** RAM. */
-  readonly pages: PageTable;
+  readonly pages: RamPages;
   /** Everything else. */
   readonly state: MachineState;
   /** Outstanding operations in order of number. */
@@ -64,7 +64,7 @@ export class Checkpoints {
    *
    * @param pages RAM as it stands, just taken.
    */
-  add({ machine, epoch, time, progress }: Replica, pages: PageTable): Checkpoint {
+  add({ machine, epoch, time, progress }: Replica, pages: RamPages): Checkpoint {
     const checkpoint = {
       ...{ epoch, step: machine.steps, pages, time, progress },
       state: machine.save(),
@@ -81,10 +81,9 @@ export class Checkpoints {
     let chosen = 0;
     this.#kept.forEach((checkpoint, index) => {
       if (checkpoint === present) return;
-      const before = this.#kept[index - 1]?.step ?? 0;
-      const after = this.#kept[index + 1]?.step ?? checkpoint.step;
-      const distance = Math.abs(present.step - checkpoint.step) + 1;
-      const missed = (after - before) / distance;
+      const workAt = (at: number) => workUpTo(this.#kept[at] ?? checkpoint);
+      const distance = Math.abs(workUpTo(present) - workUpTo(checkpoint)) + 1;
+      const missed = (workAt(index + 1) - workAt(index - 1)) / distance;
       if (missed < least) [least, chosen] = [missed, index];
     });
     const [dropped] = this.#kept.splice(chosen, 1);

@@ -16,8 +16,8 @@ import {
 import { enterIndexed } from "./index_restoring.ts";
 import { thinIndex } from "./index_thinning.ts";
 import { UNFINISHED } from "./index_file.ts";
-import type { Moment } from "./moment.ts";
-import { savedMap, writeMap } from "./map_file.ts";
+import { EPOCH_STEPS, type Moment } from "./moment.ts";
+import { mapBytes, savedMap, writeMap } from "./map_file.ts";
 import { Playhead } from "./playhead.ts";
 import { checksumWord, StoredLog } from "./stored_log.ts";
 
@@ -30,7 +30,7 @@ const TURN_MILLISECONDS = 15;
 /** What an index is like unless it is said: what lies between two snapshots is executed in half a second. */
 export const DEFAULT_INDEX = {
   everySteps: 250_000_000,
-  epochSteps: 60_000,
+  epochSteps: EPOCH_STEPS,
   limitBytes: 4 * 2 ** 30,
 } as const;
 
@@ -40,7 +40,7 @@ export interface IndexingOptions {
   readonly everySteps: number;
   /** What an epoch counts beside its steps: its end takes time, too. */
   readonly epochSteps: number;
-  /** Most bytes on the disk; snapshots are thinned out to stay below. */
+  /** Most bytes on the disk, but for one file while it is written; snapshots are thinned out to stay below. */
   readonly limitBytes: number;
   /** Told of everything that a person wants to know. */
   readonly note: (text: string) => void;
@@ -56,7 +56,7 @@ export interface IndexProgress {
   readonly end: number;
   /** Snapshots on the disk. */
   readonly snapshots: number;
-  /** Bytes of them. */
+  /** Bytes of the whole index. */
   readonly bytes: number;
 }
 
@@ -145,7 +145,8 @@ class Indexer {
   }
 
   #progress(step: number): IndexProgress {
-    const { snapshots, bytes } = this.folder;
+    const { path, snapshots } = this.folder;
+    const bytes = this.folder.bytes + mapBytes(path);
     return { step, end: this.log.map.end.step, snapshots: snapshots.length, bytes };
   }
 
@@ -190,8 +191,10 @@ class Indexer {
 
   async #stayBelowLimit(): Promise<void> {
     const { limitBytes, note } = this.options;
-    while (this.folder.bytes > limitBytes) {
-      const { snapshots, bytes } = this.folder;
+    for (;;) {
+      const { snapshots } = this.folder;
+      const bytes = this.folder.bytes + mapBytes(this.folder.path);
+      if (bytes <= limitBytes) return;
       if (snapshots.length < 3) {
         throw new IndexingError(
           `The index needs ${bytes} bytes for ${snapshots.length} snapshots, the limit is ` +

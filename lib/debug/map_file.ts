@@ -90,6 +90,11 @@ function mapPath(folder: string): string {
   return `${folder}/map`;
 }
 
+/** Size of the map in an index; 0 when it has none. */
+export function mapBytes(folder: string): number {
+  return fs.statSync(mapPath(folder), { throwIfNoEntry: false })?.size ?? 0;
+}
+
 /**
  * Writes the map of a log into its index.
  *

@@ -20,3 +20,11 @@ export function isUpTo(one: Moment, other: Moment): boolean {
 export function isSame(one: Moment, other: Moment): boolean {
   return one.step === other.step && one.epoch === other.epoch;
 }
+
+/** What an epoch takes beside its steps, in steps that could be executed meanwhile. */
+export const EPOCH_STEPS = 60_000;
+
+/** What executing from power-on to a moment takes, in steps. */
+export function workUpTo({ epoch, step }: Moment): number {
+  return step + epoch * EPOCH_STEPS;
+}

@@ -12,8 +12,8 @@ import { IndexFolder, indexPath, indexProblem, type IndexSnapshot } from "./inde
 import { enterIndexed } from "./index_restoring.ts";
 import type { KeySnapshot } from "./log_map.ts";
 import { savedMap } from "./map_file.ts";
-import { isSame, isUpTo, type Moment } from "./moment.ts";
-import { PageStore, type PageTable } from "./page_table.ts";
+import { isSame, isUpTo, type Moment, workUpTo } from "./moment.ts";
+import { PageStore, type RamPages } from "./page_store.ts";
 import { Playhead } from "./playhead.ts";
 import { StoredLog } from "./stored_log.ts";
 
@@ -21,8 +21,8 @@ import { StoredLog } from "./stored_log.ts";
 const COST_STEPS = { checkpoint: 4e6, stored: 150e6 } as const;
 /** Steps between two looks at what else there is to do. */
 const SLICE_STEPS = 1 << 20;
-/** Steps between checkpoints at least, and on a run whose end is not known. */
-const GAP_STEPS = { least: 1 << 20, unknown: 8 << 20 } as const;
+/** Work between checkpoints at least, and on a run whose end is not known. */
+const GAP_STEPS = { least: 2 << 20, unknown: 8 << 20 } as const;
 /** Host time between two turns of the event loop. */
 const TURN_MILLISECONDS = 15;
 const DEFAULT_CHECKPOINT_BYTES = 512 << 20;
@@ -70,8 +70,8 @@ export class Timeline {
   readonly #store: PageStore;
   readonly #checkpoints: Checkpoints;
   /** What RAM is but for the pages that have changed, when that is known. */
-  #base: PageTable | undefined;
-  /** The step of the snapshot or checkpoint from which it has been executed. */
+  #base: RamPages | undefined;
+  /** Work up to the snapshot or checkpoint from which it has been executed. */
   #enteredAt = 0;
   #turnAt = 0;
 
@@ -272,7 +272,7 @@ export class Timeline {
   /** Restores a moment at or before the target, unless the present one is the best to go on from. */
   async #approach(target: Moment): Promise<void> {
     const costOf = (moment: Moment | undefined, extra: number) =>
-      moment && isUpTo(moment, target) ? target.step - moment.step + extra : Infinity;
+      moment && isUpTo(moment, target) ? workUpTo(target) - workUpTo(moment) + extra : Infinity;
     for (;;) {
       const checkpoint = this.#checkpoints.latestUpTo(target);
       const stored = this.#storedUpTo(target);
@@ -301,13 +301,13 @@ export class Timeline {
     this.#store.putBack(checkpoint.pages, this.#base, changed);
     playhead.put(replicaAt(checkpoint, machine, playhead.events));
     this.#base = checkpoint.pages;
-    this.#enteredAt = checkpoint.step;
+    this.#enteredAt = workUpTo(checkpoint);
   }
 
   /** Goes to a snapshot; answers false, and forgets it, when it is one of the index and of no use. */
   async #enter(snapshot: IndexSnapshot | KeySnapshot): Promise<boolean> {
     this.#base = undefined;
-    this.#enteredAt = snapshot.step;
+    this.#enteredAt = workUpTo(snapshot);
     if ("before" in snapshot) {
       await this.#playhead.enter(snapshot);
       return true;
@@ -336,7 +336,7 @@ export class Timeline {
     while (!isSame(playhead.moment, target)) {
       if (signal?.aborted) return "interrupted";
       await playhead.advance(target, sliceSteps);
-      const left = target.step - this.machine.steps;
+      const left = workUpTo(target) - workUpTo(playhead.moment);
       this.#keepIfDue(until ? GAP_STEPS.unknown : Math.max(GAP_STEPS.least, left / 2));
       if (until?.(this.machine)) return "found";
       if (performance.now() >= this.#turnAt) {
@@ -349,8 +349,9 @@ export class Timeline {
 
   #keepIfDue(gapSteps: number): void {
     const here = this.moment;
-    if (here.step - this.#enteredAt < gapSteps) return;
-    const last = this.#checkpoints.latestUpTo(here)?.step ?? -1;
-    if (here.step - last >= gapSteps) this.keepCheckpoint();
+    const work = workUpTo(here);
+    if (work - this.#enteredAt < gapSteps) return;
+    const last = this.#checkpoints.latestUpTo(here);
+    if (!last || work - workUpTo(last) >= gapSteps) this.keepCheckpoint();
   }
 }

@@ -60,6 +60,13 @@ for (const [name, which] of Object.entries(guestCases)) {
         assertStands(timeline, straight.get(Math.min(step + 1, steps))!);
       }
     });
+    // From nowhere, the nearest key snapshot is entered.
+    for (const step of points.slice(0, 6)) {
+      await withTimeline(log, {}, async (timeline) => {
+        await timeline.seek(timeline.momentAt(step)!);
+        assertStands(timeline, straight.get(step)!);
+      });
+    }
   });
 }
 

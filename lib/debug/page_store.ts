@@ -36,7 +36,7 @@ export class Run {
 }
 
 /** All of RAM as it was at some moment. */
-export class PageTable {
+export class RamPages {
   /** Made by {@linkcode PageStore.take} only. */
   constructor(
     /** The pages, in runs. */
@@ -72,7 +72,7 @@ export class PageStore {
    * @param base A table of another moment.
    * @param changed Pages that may differ from it; all of them unless they are known.
    */
-  take(base: PageTable | undefined, changed?: Iterable<number>): PageTable {
+  take(base: RamPages | undefined, changed?: Iterable<number>): RamPages {
     const runs = base ? [...base.runs] : this.#zeroRuns();
     for (const [index, pages] of this.#byRun(changed)) {
       const before = runs[index]!.pages;
@@ -85,7 +85,7 @@ export class PageStore {
       }
       if (after) runs[index] = new Run(after);
     }
-    const table = new PageTable(runs);
+    const table = new RamPages(runs);
     this.#retain(table);
     return table;
   }
@@ -96,7 +96,7 @@ export class PageStore {
    * @param present The table of another moment, when RAM is that but for the pages of `changed`; anything
    *   may stand in RAM unless it is given.
    */
-  putBack(table: PageTable, present?: PageTable, changed: Iterable<number> = []): void {
+  putBack(table: RamPages, present?: RamPages, changed: Iterable<number> = []): void {
     for (let index = 0; index < table.runs.length; index++) {
       const run = table.runs[index]!;
       const now = present?.runs[index];
@@ -113,7 +113,7 @@ export class PageStore {
   }
 
   /** Gives up what only this table holds. */
-  release({ runs }: PageTable): void {
+  release({ runs }: RamPages): void {
     for (const run of runs) {
       if (--run.users > 0) continue;
       this.#bytes -= RUN_BYTES;
@@ -123,7 +123,7 @@ export class PageStore {
     }
   }
 
-  #retain({ runs }: PageTable): void {
+  #retain({ runs }: RamPages): void {
     for (const run of runs) {
       if (run.users++ > 0) continue;
       this.#bytes += RUN_BYTES;
