@@ -5,6 +5,7 @@ import { registersText, standingText } from "../debug/standing_text.ts";
 import { Timeline } from "../debug/timeline.ts";
 import { UsageError } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
+import { ProgressBar } from "./progress_bar.ts";
 import { type Reporter, writeText } from "./reporter.ts";
 
 /**
@@ -19,14 +20,31 @@ export async function seekAndTell(
   reporter: Reporter,
 ): Promise<number> {
   if (path === "-") throw new UsageError("--to needs a log in a file, not standard input");
-  const timeline = await Timeline.open(path, { note: reporter.note });
+  const bar = new ProgressBar(Deno.stderr);
+  const note = (text: string) => {
+    bar.hide();
+    reporter.note(text);
+  };
+  const progress = (part: number) => bar.show(part, "of the log read");
+  const timeline = await Timeline.open(path, { note, progress });
+  const watch = setInterval(() => show(timeline, bar), 200);
   try {
     await timeline.seek(await momentOf(timeline, position));
+    bar.hide();
     const { machine, moment } = timeline;
     const text = standingText(machine, moment) + (registers ? registersText(machine) : "");
     await writeText(Deno.stdout, text);
     return ExitCode.done;
   } finally {
+    clearInterval(watch);
+    bar.hide();
     timeline.close();
   }
+}
+
+function show(timeline: Timeline, bar: ProgressBar): void {
+  if (!timeline.isStanding) return;
+  const { moment: { step }, start, end } = timeline;
+  const part = (step - start.step) / Math.max(1, end.step - start.step);
+  bar.show(part, `step ${step} of ${end.step}`);
 }

@@ -127,6 +127,11 @@ export class Timeline {
     return this.#playhead.replica.machine;
   }
 
+  /** Whether it stands anywhere: not before the first seek, nor after an error or while a snapshot is read. */
+  get isStanding(): boolean {
+    return this.#playhead.isSound;
+  }
+
   /** Where it stands. */
   get moment(): Moment {
     return this.#playhead.moment;
