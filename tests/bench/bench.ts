@@ -8,8 +8,10 @@
  *     deno task bench [ROUNDS]
  *     deno task bench join     # instead: how long a guest stands still when a backup joins
  *     deno task bench keys     # instead: how long the echo of a key takes
+ *     deno task bench debug    # instead: how long a debugger waits for a step back
  */
 import { TextLineStream } from "@std/streams";
+import { benchDebug } from "./debug.ts";
 import { benchJoin } from "./join.ts";
 import { benchKeys } from "./keys.ts";
 
@@ -151,4 +153,5 @@ async function benchSpeed(rounds: number): Promise<void> {
 
 if (Deno.args[0] === "join") await benchJoin();
 else if (Deno.args[0] === "keys") await benchKeys();
+else if (Deno.args[0] === "debug") await benchDebug(Deno.args[1]);
 else await benchSpeed(Number(Deno.args[0] ?? DEFAULT_ROUNDS));
