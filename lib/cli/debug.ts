@@ -54,10 +54,11 @@ async function debug(given: Arguments): Promise<number> {
   const timeline = await Timeline.open(path, { note: reporter.note });
   try {
     const at = given.value(atOption);
-    await timeline.seek(at ? await momentOf(timeline, at) : timeline.start);
+    const moving = new Debugger(timeline);
+    await moving.seek(at ? await momentOf(timeline, at) : timeline.start);
     const { run } = timeline.header;
     const bookmarks = Bookmarks.open(path, run, (moment) => timeline.has(moment), reporter.note);
-    const parts = { debugger: new Debugger(timeline), bookmarks };
+    const parts = { debugger: moving, bookmarks };
     await (address ? serveAt(address, parts, reporter) : serveHere(parts));
     return ExitCode.done;
   } finally {

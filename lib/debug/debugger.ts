@@ -47,6 +47,12 @@ export class Debugger {
     this.#triggers = triggers;
   }
 
+  /** Goes to a moment, in such a way that a step back from there is quick. */
+  async seek(moment: Moment, signal?: AbortSignal): Promise<void> {
+    await this.#approachClosely(moment.step, signal);
+    await this.timeline.seek(moment, signal);
+  }
+
   /** Goes one step forward. */
   async stepForward(signal?: AbortSignal): Promise<Stop> {
     let hit: TriggerHit | undefined;
@@ -96,8 +102,7 @@ export class Debugger {
     const { timeline } = this;
     const { step } = timeline.moment;
     if (step === timeline.start.step) return { kind: "start" };
-    await this.#approachClosely(step - 1, signal);
-    await timeline.seek(timeline.momentAt(step - 1)!, signal);
+    await this.seek(timeline.momentAt(step - 1)!, signal);
     if (this.#triggers.every(({ kind }) => kind === "execute")) return { kind: "arrived" };
     // Which accesses are undone is seen by doing them.
     const stop = await this.stepForward(signal);
@@ -132,7 +137,7 @@ export class Debugger {
         return { kind: "interrupted" };
       }
       if (hit) {
-        await timeline.seek(timeline.momentAt(hit.step)!);
+        await this.seek(timeline.momentAt(hit.step)!);
         return { kind: "trigger", trigger: hit.trigger };
       }
       high = low;

@@ -94,7 +94,7 @@ async function seek(target: GdbTarget, operand: string, signal: AbortSignal): Pr
     const moment = operand === "start" || operand === "end"
       ? timeline[operand]
       : await momentOf(timeline, parsePosition(operand), signal);
-    await timeline.seek(moment, signal);
+    await target.parts.debugger.seek(moment, signal);
   } catch (error) {
     // Looking for a text has moved it, and has not found any.
     if (error instanceof PositionError) await timeline.seek(here);
@@ -154,7 +154,7 @@ async function restart(target: GdbTarget, operand: string, signal: AbortSignal):
   const bookmark = target.parts.bookmarks.all.find((bookmark) => bookmark.number === number);
   if (!bookmark) throw new BookmarkError(`There is no checkpoint ${number}`);
   const { epoch, step }: Moment = bookmark;
-  await target.timeline.seek({ epoch, step }, signal);
+  await target.parts.debugger.seek({ epoch, step }, signal);
   return `${when(target)}${STALE}`;
 }
 

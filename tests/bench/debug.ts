@@ -50,7 +50,7 @@ async function measure(path: string): Promise<boolean> {
   const first: number[] = [];
   const further: number[] = [];
   for (let point = 0; point < POINTS; point++) {
-    await opened.seek(opened.momentAt(start.step + random.upTo(steps))!);
+    await moving.seek(opened.momentAt(start.step + random.upTo(steps))!);
     first.push(await timed(() => moving.stepBack()));
     for (let step = 1; step < BACK_STEPS; step++) {
       further.push(await timed(() => moving.stepBack()));
