@@ -91,6 +91,7 @@ export class TaskManagement {
   /** An operation has settled and its command has been answered. */
   settled(operation: number): void {
     const waiting: TaskManagementState[] = [];
+    const over: TaskManagementState[] = [];
     for (const request of this.#requests) {
       if (!request.operations.includes(operation)) {
         waiting.push(request);
@@ -99,14 +100,16 @@ export class TaskManagement {
       removeHash(this.#sum, hashOf(request));
       const operations = request.operations.filter((number) => number !== operation);
       if (operations.length === 0) {
-        this.#respond(request, scsiResponse.ok);
+        over.push(request);
       } else {
         const left = { ...request, operations };
         addHash(this.#sum, hashOf(left));
         waiting.push(left);
       }
     }
+    // First: a queue that the driver has broken ends the responses.
     this.#requests = waiting;
+    for (const request of over) this.#respond(request, scsiResponse.ok);
   }
 
   /** Nothing waits any more. */

@@ -441,6 +441,22 @@ Deno.test("ABORT TASK is answered when its operation has settled, which is answe
   assertEquals(scsi.managed(abort), 0);
 });
 
+Deno.test("a used ring that is moved out of RAM leaves no request waiting for what has settled", () => {
+  const scsi = new ScsiDriver().acknowledgeResets();
+  scsi.send(read10(0, 1), { tag: 7, inBytes: 512 });
+  scsi.send(read10(9, 1), { tag: 8, inBytes: 512 });
+  for (const tag of [7, 7, 8]) scsi.manage(0, tag);
+  const { board } = scsi;
+  board.store(0x030, 0);
+  board.store(0x0a4, 0xff);
+  board.complete(0, "done", new Uint8Array(512));
+  assertEquals(scsi.needsReset(), true);
+  // Both have been answered as far as that goes; what is left can be restored.
+  const waiting = scsi.scsi.taskManagement.save();
+  assertEquals(waiting.map(({ operations }) => operations), [[1]]);
+  scsi.scsi.restore(waiting);
+});
+
 Deno.test("aborting a task that is not there is complete at once, and asking for it finds nothing", () => {
   const scsi = driver();
   assertEquals(scsi.managed(scsi.manage(0, 7)), 0);
