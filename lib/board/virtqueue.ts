@@ -161,6 +161,10 @@ export class Virtqueue {
         continue;
       }
       this.#check(address, length);
+      // Section 2.7.5.3.1: none is longer than a queue, with or without an indirect table.
+      if (readable.length + writable.length === maximumQueueSize) {
+        throw new VirtqueueError(`The descriptor chain at ${head} is longer than any queue`);
+      }
       if ((flag & flags.write) !== 0) {
         writable.push({ address, length });
       } else if (writable.length > 0) {

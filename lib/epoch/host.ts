@@ -79,6 +79,9 @@ export interface Outlet {
 /** Frames that wait for a guest to make room; what comes when there are so many is dropped. */
 const WAITING_FRAMES = 512;
 
+/** DMA blocks in one record, unless a single completion has more: readers bound what they decode. */
+const RECORD_BLOCKS = 8192;
+
 /** What has reached the machine from outside and waits for the end of an epoch (buffer-interrupt). */
 export class Arrivals {
   readonly #completions: Completion[] = [];
@@ -145,13 +148,15 @@ export class Arrivals {
     return new Promise((resolve) => this.#wake = resolve);
   }
 
-  /** Takes completions with at most `limitBytes` of data, but at least one if there is one. */
+  /** Takes completions with at most `limitBytes` of data in some blocks, but at least one if there is one. */
   takeCompletions(limitBytes: number): Completion[] {
     let bytes = 0;
+    let blocks = 0;
     let count = 0;
     for (const completion of this.#completions) {
       for (const block of completion.blocks) bytes += block.data.length;
-      if (count > 0 && bytes > limitBytes) break;
+      blocks += completion.blocks.length;
+      if (count > 0 && (bytes > limitBytes || blocks > RECORD_BLOCKS)) break;
       count++;
     }
     return this.#completions.splice(0, count);

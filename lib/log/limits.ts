@@ -12,6 +12,12 @@ export const maxTransferBytes = 1024 * 1024;
 /** Largest number of CBOR data items in one record; bounds what its decoding allocates. */
 export const maxRecordItems = 131_072;
 
+/**
+ * Largest number of CBOR data items in a machine state: a guest may have 128 requests of each device
+ * outstanding, each of which it has cut into 128 pieces of memory.
+ */
+export const maxStateItems: number = 2 ** 20;
+
 /** Deepest nesting of arrays and maps in a record; the deepest of the schema is 5. */
 export const maxRecordDepth = 8;
 

@@ -8,13 +8,13 @@ import type { MachineState } from "../board/machine_state.ts";
 import { bignumItem, decodeStateItem, encodeItem } from "./cbor_item.ts";
 import { compareKeys } from "./container_type.ts";
 import type { FieldType } from "./field_type.ts";
-import { maxKeyBytes, maxRecordItems, maxStateDepth } from "./limits.ts";
+import { maxKeyBytes, maxStateDepth, maxStateItems } from "./limits.ts";
 import { FieldError } from "./log_error.ts";
 import { checkStructure, StructureError } from "./structure.ts";
 
 const limits = {
   depth: maxStateDepth,
-  items: maxRecordItems,
+  items: maxStateItems,
   maxInteger: Number.MAX_SAFE_INTEGER,
   bignums: true,
 };

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { maximumQueueSize } from "../../lib/board/virtqueue.ts";
 import { Driver, ramBase, ramBytes, SlotBoard } from "./virtio_driver.ts";
 import { disks, read10, ScsiDriver } from "./scsi_driver.ts";
 
@@ -143,6 +144,18 @@ const attacks: Record<string, Attack> = {
       undefined,
       4,
     );
+    driver.offer(2, 0);
+  },
+  "a chain that is longer than a queue with its indirect table": (driver) => {
+    const { descriptors } = driver.addresses(2);
+    const table = driver.buffer(16 * maximumQueueSize);
+    for (let index = 0; index < maximumQueueSize; index++) {
+      const next = index + 1 < maximumQueueSize ? index + 1 : undefined;
+      driver.describe(table, index, { address: ramBase, length: 108, write: true }, next);
+    }
+    driver.describe(descriptors, 0, { address: ramBase, length: 51 }, 1);
+    const indirect = { address: table, length: 16 * maximumQueueSize };
+    driver.describe(descriptors, 1, indirect, undefined, 4);
     driver.offer(2, 0);
   },
   "a request without a header": (driver) => {

@@ -1,6 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Completion } from "../../lib/board/operation.ts";
+import { virtioSlots } from "../../lib/board/memory_map.ts";
+import { maximumQueueSize } from "../../lib/board/virtqueue.ts";
 import { Arrivals } from "../../lib/epoch/host.ts";
+import type { EpochRecord } from "../../lib/epoch/record.ts";
+import { decodeAll, encodeAll, sampleRecords } from "../log/sample_log.ts";
 import { Seeded } from "./seeded.ts";
 
 function completion(operation: number, bytes = 0): Completion {
@@ -27,6 +31,26 @@ Deno.test("completions are taken up to a size of their data, but at least one", 
   assertEquals(numbers(arrivals.takeCompletions(1000)), [4]);
   assertEquals(numbers(arrivals.takeCompletions(1000)), [5]);
   assertEquals(numbers(arrivals.takeCompletions(1000)), []);
+});
+
+Deno.test("completions in more pieces than a record holds are taken in several", () => {
+  const arrivals = new Arrivals();
+  // A guest that has every request of every disk cut into as many pieces as there can be.
+  const blocks = Array.from({ length: maximumQueueSize }, (_, index) => (
+    { address: 0x8000_0000 + index, data: Uint8Array.of(index) }
+  ));
+  const count = maximumQueueSize * virtioSlots;
+  for (let operation = 0; operation < count; operation++) {
+    arrivals.complete({ operation, status: "done", blocks });
+  }
+  const epoch = sampleRecords.find((record): record is EpochRecord => record.kind === "epoch")!;
+  let taken = 0;
+  while (taken < count) {
+    const completions = arrivals.takeCompletions(1 << 20);
+    taken += completions.length;
+    const { items, error } = decodeAll(encodeAll([{ ...epoch, completions }]));
+    assertEquals([items.length, error], [1, undefined]);
+  }
 });
 
 Deno.test("input is taken byte by byte in its order, in whatever pieces it comes and goes", () => {

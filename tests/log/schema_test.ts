@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { maxRecordBytes, maxRecordDepth, maxRecordItems } from "../../lib/log/limits.ts";
-import { maxStateDepth } from "../../lib/log/limits.ts";
+import { maxStateDepth, maxStateItems } from "../../lib/log/limits.ts";
 import { schemaTypes } from "../../lib/log/record_table.ts";
 
 const schema = await Deno.readTextFile(new URL("../../lib/log/lockstep.cddl", import.meta.url));
@@ -47,6 +47,7 @@ Deno.test("the CDDL schema states the bounds that are in no rule", () => {
     const bound of [
       `${maxRecordItems.toLocaleString("en")} data items`,
       `nested at most ${maxRecordDepth} deep`,
+      `${maxStateItems.toLocaleString("en")} data items`,
       `nested at most ${maxStateDepth} deep`,
     ]
   ) {

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { Operation } from "../../lib/board/operation.ts";
+import { virtioSlots } from "../../lib/board/memory_map.ts";
+import { maximumQueueSize } from "../../lib/board/virtqueue.ts";
 import type { HeaderRecord, LogRecord } from "../../lib/epoch/record.ts";
 import { maxOutstandingBytes, maxRecordBytes, pageBytes } from "../../lib/log/limits.ts";
 import { LogError } from "../../lib/log/log_error.ts";
@@ -200,6 +202,25 @@ Deno.test("outstanding operations beyond the bound are refused", () => {
   const most = maxOutstandingBytes / data.length;
   for (let number = 0; number < most; number++) keep(number);
   assertThrows(() => keep(most), LogError);
+});
+
+Deno.test("the state of a machine whose every request is in as many pieces as can be fits its record", () => {
+  const numbers = (count: number) => Array.from({ length: count }, (_, number) => number);
+  const piece = { address: 0xffff_fff0, length: 0xffff };
+  const pieces = numbers(maximumQueueSize).map(() => piece);
+  const outstanding = numbers(maximumQueueSize * virtioSlots).map((operation) => (
+    {
+      ...{ operation: 2 ** 40 + operation, slot: 7, head: 127, dataBytes: 2 ** 40 },
+      ...{ response: [piece, piece], data: pieces, tag: 2n ** 64n - 1n },
+      ...{ forceUnitAccess: false, fate: "aborted" as const },
+    }
+  ));
+  const taskManagement = numbers(maximumQueueSize).map((head) => (
+    { head, response: pieces, operations: numbers(maximumQueueSize).map((n) => 2 ** 40 + n) }
+  ));
+  const state = { ...sampleState, outstanding, taskManagement };
+  const records = snapshotRecords({ ...parts, state, ram: [], image: [], operations: [] });
+  assertEquals(assemble(records).snapshot?.state.outstanding, outstanding);
 });
 
 Deno.test("nothing comes of a snapshot without its commit", () => {

@@ -13,7 +13,15 @@ const encoder = new Encoder({ useRecords: false });
 const throughCbor = (value: unknown) => decode(encoder.encode(value));
 
 /** Guests with every kind of device. */
-const NAMES = ["clock", "paging", "reset", "reset on virtio-blk", "teller", "mixed", "net"] as const;
+const NAMES = [
+  "clock",
+  "paging",
+  "reset",
+  "reset on virtio-blk",
+  "teller",
+  "mixed",
+  "net",
+] as const;
 
 /** The same replica with another machine, which has nothing of the old one but RAM and a saved state. */
 function restored({ machine, epoch, time, progress }: Replica): Replica {
