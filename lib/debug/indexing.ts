@@ -112,6 +112,7 @@ class Indexer {
   async run(): Promise<IndexProgress> {
     const { end } = this.log.map;
     const playhead = this.#playhead;
+    await this.#stayBelowLimit();
     if (!this.#isDue(end)) return this.#tell(end.step);
     await this.#enter();
     let bytes: Uint8Array | undefined;

@@ -85,6 +85,11 @@ for (const name of GUESTS) {
       assert(notes.length > 0 && small.bytes <= limitBytes && small.snapshots < made.snapshots);
       assertMatch(notes[0]!, /^The limit is reached: from now on a snapshot every \d+ steps$/);
       assertEquals(await assertExact(path, straight), []);
+
+      const lower = { everySteps: steps, limitBytes: Math.floor(small.bytes * 0.8), note() {} };
+      const smaller = await makeIndex(path, options(lower));
+      assert(smaller.bytes <= lower.limitBytes && smaller.snapshots < small.snapshots);
+      assertEquals(await assertExact(path, straight), []);
     }));
 }
 
