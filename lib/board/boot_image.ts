@@ -64,7 +64,7 @@ interface Firmware {
 
 function readFirmware(file: Uint8Array): Firmware {
   if (isElf(file)) {
-    const { entry, segments } = readElf(file);
+    const { entry, segments } = readElf(file, "the firmware");
     return { entry, segments, extents: extentsOf(segments, "firmware segment") };
   }
   if (file.length === 0) throw new ImageError("Cannot load the firmware: the file is empty");
@@ -188,7 +188,7 @@ export class BootImage {
   }
 
   static #elf(file: Uint8Array, configuration: MachineConfiguration): BootImage {
-    const { entry, segments } = readElf(file);
+    const { entry, segments } = readElf(file, "the guest");
     checkEntry(entry, configuration);
     const extents = extentsOf(segments, "loadable segment");
     const copies = segments.map(({ address, data }) => ({ address, data: data.slice() }));

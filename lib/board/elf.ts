@@ -50,7 +50,7 @@ const requirements: readonly (readonly [number, 1 | 2, number, string])[] = [
 function wide(view: DataView, offset: number, what: string): number {
   const value = view.getBigUint64(offset, true);
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new ImageError(`Cannot load the ELF file: ${what} is ${hexadecimal(value)}`);
+    throw new MalformedError(`${what} is ${hexadecimal(value)}`);
   }
   return Number(value);
 }
@@ -58,27 +58,38 @@ function wide(view: DataView, offset: number, what: string): number {
 /**
  * Reads an ELF executable.
  *
+ * @param what What it is for, as in "Cannot load the firmware".
  * @throws {ImageError} naming what is malformed
  */
-export function readElf(file: Uint8Array): Executable {
+export function readElf(file: Uint8Array, what: string): Executable {
+  try {
+    return readExecutable(file);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    throw new ImageError(`Cannot load ${what}: ${error.message}`, { cause: error });
+  }
+}
+
+/** The message says what is wrong with the file. */
+class MalformedError extends Error {}
+
+function readExecutable(file: Uint8Array): Executable {
   if (file.length < headerBytes) {
-    throw new ImageError(
-      `Cannot load the ELF file: it ends inside its header of ${headerBytes} bytes`,
+    throw new MalformedError(
+      `it ends inside its header of ${headerBytes} bytes`,
     );
   }
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   for (const [offset, bytes, wanted, complaint] of requirements) {
     const value = bytes === 1 ? view.getUint8(offset) : view.getUint16(offset, true);
-    if (value !== wanted) throw new ImageError(`Cannot load the ELF file: ${complaint}`);
+    if (value !== wanted) throw new MalformedError(`${complaint}`);
   }
   const entry = wide(view, 24, "its entry address");
   const table = wide(view, 32, "the offset of its program headers");
   const count = view.getUint16(56, true);
   if (table + count * programHeaderBytes > file.length) {
-    throw new ImageError(
-      `Cannot load the ELF file: it ends inside its ${count} program headers at ${
-        hexadecimal(table)
-      }`,
+    throw new MalformedError(
+      `it ends inside its ${count} program headers at ${hexadecimal(table)}`,
     );
   }
   const segments = [];
@@ -89,7 +100,7 @@ export function readElf(file: Uint8Array): Executable {
     if (segment.memoryBytes > 0) segments.push(segment);
   }
   if (segments.length === 0) {
-    throw new ImageError("Cannot load the ELF file: it has no loadable segments");
+    throw new MalformedError("it has no loadable segments");
   }
   return { entry, segments };
 }
@@ -100,13 +111,13 @@ function readSegment(file: Uint8Array, view: DataView, at: number, index: number
   const fileBytes = wide(view, at + 32, `the file size of segment ${index}`);
   const memoryBytes = wide(view, at + 40, `the memory size of segment ${index}`);
   if (fileBytes > memoryBytes) {
-    throw new ImageError(
-      `Cannot load the ELF file: segment ${index} is longer in the file than in memory`,
+    throw new MalformedError(
+      `segment ${index} is longer in the file than in memory`,
     );
   }
   if (offset + fileBytes > file.length) {
-    throw new ImageError(
-      `Cannot load the ELF file: it ends inside segment ${index} at offset ${hexadecimal(offset)}`,
+    throw new MalformedError(
+      `it ends inside segment ${index} at offset ${hexadecimal(offset)}`,
     );
   }
   return { address, data: file.subarray(offset, offset + fileBytes), memoryBytes };

@@ -54,6 +54,7 @@ function otherFile(file: Uint8Array): string {
       ? "it is an ELF file (vmlinux): give the Image that is made from it"
       : "it is an ELF file for another machine than RISC-V";
   }
+  if (file.length === 0) return "the file is empty";
   return file.length < headerBytes
     ? `it ends inside its header of ${headerBytes} bytes`
     : "it is no RISC-V kernel Image (its header lacks the magic number)";

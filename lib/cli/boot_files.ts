@@ -2,16 +2,17 @@
 import { BootImage } from "../board/boot_image.ts";
 import type { MachineConfiguration } from "../board/configuration.ts";
 import { isKernelImage } from "../board/kernel_image.ts";
-import { errorText, HostFileError } from "../host/fault.ts";
+import { HostFileError } from "../host/fault.ts";
 import { type Arguments, UsageError } from "./command.ts";
-import { readGuest } from "./guest_file.ts";
-import { biosOption, initrdOption, kernelOption } from "./machine_options.ts";
+import { gathered, readGuest, readWhole } from "./guest_file.ts";
+import type { NamedFile } from "./separate_files.ts";
+import { biosOption, initrdOption, kernelOption, ramOption } from "./machine_options.ts";
 
 /** Guest memory unless `--ram` says otherwise, MiB. */
 const DEFAULT_RAM_MIB = { guest: 64, kernel: 256 } as const;
 
-/** The most that a compressed kernel unpacks to: all RAM that a machine can have. */
-const UNPACKED_LIMIT_BYTES = 2 ** 31;
+/** All RAM that a machine can have: a compressed kernel unpacks to no more, MiB. */
+const LARGEST_RAM_MIB = 2048;
 
 /** What was read, ready for a machine. */
 export interface BootFiles {
@@ -21,6 +22,18 @@ export interface BootFiles {
   readonly firmware?: "sbi";
   /** Places it in the memory of a machine. @throws {ImageError} when it does not fit */
   readonly load: (configuration: MachineConfiguration) => BootImage;
+}
+
+/** The files that are read: none of them may be written. */
+export function namedBootFiles(given: Arguments): readonly NamedFile[] {
+  const bios = given.value(biosOption);
+  const paths: readonly (readonly [string, string | undefined])[] = [
+    ["the guest", given.optionalOperand("GUEST")],
+    ["the kernel", given.value(kernelOption)],
+    ["the initrd", given.value(initrdOption)],
+    ["the firmware", bios === "sbi" || bios === "none" ? undefined : bios],
+  ];
+  return paths.flatMap(([role, path]) => path === undefined ? [] : [{ role, path }]);
 }
 
 /**
@@ -42,7 +55,10 @@ export async function readBootFiles(given: Arguments): Promise<BootFiles> {
     const file = await unpacked(await readGuest(guest), guest);
     return isKernelImage(file) ? await kernelFiles(given, file) : guestFiles(given, file);
   }
-  return await kernelFiles(given, await unpacked(await read(kernel!, "kernel"), kernel!));
+  return await kernelFiles(
+    given,
+    await unpacked(await readPart(given, kernel!, "the kernel"), kernel!),
+  );
 }
 
 function guestFiles(given: Arguments, file: Uint8Array): BootFiles {
@@ -66,8 +82,10 @@ async function kernelFiles(given: Arguments, kernel: Uint8Array): Promise<BootFi
     throw new UsageError("A kernel needs firmware: --bios sbi (built in) or --bios FILE");
   }
   const initrdPath = given.value(initrdOption);
-  const initrd = initrdPath === undefined ? undefined : await read(initrdPath, "initrd");
-  const firmware = bios === "sbi" ? undefined : await read(bios, "firmware");
+  const initrd = initrdPath === undefined
+    ? undefined
+    : await readPart(given, initrdPath, "the initrd");
+  const firmware = bios === "sbi" ? undefined : await readPart(given, bios, "the firmware");
   return {
     ramMib: DEFAULT_RAM_MIB.kernel,
     ...(bios === "sbi" ? { firmware: "sbi" } : {}),
@@ -75,37 +93,21 @@ async function kernelFiles(given: Arguments, kernel: Uint8Array): Promise<BootFi
   };
 }
 
-async function read(path: string, what: string): Promise<Uint8Array> {
-  try {
-    return await Deno.readFile(path);
-  } catch (error) {
-    throw new HostFileError(path, `Cannot read the ${what} ${path}: ${errorText(error)}`, {
-      cause: error,
-    });
-  }
+/** A part of what boots with a kernel. What does not end is read only until it is too much for the RAM. */
+async function readPart(given: Arguments, path: string, what: string): Promise<Uint8Array> {
+  return await readWhole(path, what, given.value(ramOption) ?? DEFAULT_RAM_MIB.kernel);
 }
 
 /** A kernel as it is, or unpacked when it is compressed with gzip (RFC 1952). */
 async function unpacked(file: Uint8Array, path: string): Promise<Uint8Array> {
   if (file[0] !== 0x1f || file[1] !== 0x8b) return file;
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
   try {
     const stream = new Blob([file as Uint8Array<ArrayBuffer>]).stream();
-    for await (const piece of stream.pipeThrough(new DecompressionStream("gzip"))) {
-      bytes += piece.length;
-      if (bytes > UNPACKED_LIMIT_BYTES) throw new RangeError("it unpacks to more than 2 GiB");
-      pieces.push(piece);
-    }
+    return await gathered(stream.pipeThrough(new DecompressionStream("gzip")), LARGEST_RAM_MIB);
   } catch (error) {
-    const reason = error instanceof RangeError ? error.message : "its gzip data is damaged";
+    const reason = error instanceof RangeError
+      ? `it unpacks to more than ${LARGEST_RAM_MIB} MiB`
+      : "its gzip data is damaged or cut off";
     throw new HostFileError(path, `Cannot unpack the kernel ${path}: ${reason}`, { cause: error });
   }
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

@@ -88,6 +88,11 @@ export function diskPaths(given: Arguments): readonly string[] {
  */
 export function provideDisks(given: Arguments): readonly string[] {
   const bytes = given.value(createDiskOption);
+  if (bytes !== undefined && given.values(diskOption).length === 0) {
+    throw new UsageError(
+      "--create-disk makes the image that --disk names: give --disk IMG with it",
+    );
+  }
   for (const path of diskPaths(given)) {
     if (identityOfPath(path) !== undefined) continue;
     if (bytes === undefined) {

@@ -10,6 +10,7 @@ import { HostFileError, isGone } from "../host/fault.ts";
 import { LoopbackError } from "../host/loopback.ts";
 import { SocketError } from "../host/unix_socket.ts";
 import { LogError } from "../log/log_error.ts";
+import { BackupError } from "../replica/backup.ts";
 import { StartRefusedError } from "../replica/home.ts";
 import { MembershipWriteError } from "../replica/membership.ts";
 import { StreamArgumentError } from "../replica/stream_argument.ts";
@@ -53,6 +54,7 @@ const MEANINGS: readonly (readonly [ErrorClass, number])[] = [
   [HostFileError, ExitCode.refused],
   [DivergenceError, ExitCode.divergence],
   [StartRefusedError, ExitCode.unavailable],
+  [BackupError, ExitCode.unavailable],
   [MembershipWriteError, ExitCode.unavailable],
   [TransportError, ExitCode.unavailable],
   [SocketError, ExitCode.unavailable],

@@ -28,7 +28,7 @@ for argument in "$@"; do
     unix:*) path=\${argument#unix:} ;;
     --*=unix:*) path=\${argument#*=unix:} ;;
   esac
-  path=\${path%%,mac=*}
+  path=\${path%%,*}
   case $path in
     '') continue ;;
     /*) ;;

@@ -1,5 +1,6 @@
 /** A log on the command line that is read once, from a file or standard input. */
-import { errorCode, errorText, HostFileError } from "../host/fault.ts";
+import { HostFileError } from "../host/fault.ts";
+import { openFailure } from "../host/positional_file.ts";
 
 /**
  * The bytes of the log that `name` says: a file as it stands, or `-`.
@@ -9,11 +10,10 @@ import { errorCode, errorText, HostFileError } from "../host/fault.ts";
 export async function logBytes(name: string): Promise<ReadableStream<Uint8Array>> {
   if (name === "-") return Deno.stdin.readable;
   try {
+    if ((await Deno.stat(name)).isDirectory) throw new Deno.errors.IsADirectory();
     return (await Deno.open(name)).readable;
   } catch (error) {
-    const reason = errorCode(error) === "ENOENT"
-      ? "it does not exist: check the path"
-      : errorText(error);
+    const reason = openFailure(error);
     throw new HostFileError(name, `Cannot open log ${name}: ${reason}`, { cause: error });
   }
 }

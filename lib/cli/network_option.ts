@@ -21,6 +21,8 @@ export const networkOption: Option<NetworkArgument> = {
   ),
   parse(text) {
     const [, name = "", mac] = /^(.*?)(?:,mac=([^,]*))?$/s.exec(text) ?? [];
+    const other = /,([a-z]+)=[^/]*$/.exec(name)?.[1];
+    if (other !== undefined) throw new UsageError(`--net takes no ${other}=, only mac= once`);
     const path = name === "none" ? {} : { path: socketPath(name, "net") };
     if (mac === undefined) return path;
     checkAddress(mac.toLowerCase());

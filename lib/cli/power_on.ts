@@ -12,7 +12,7 @@ import { randomId } from "../replica/identity.ts";
 import { LiveMachine } from "../replica/live.ts";
 import type { LiveOptions } from "../replica/live_options.ts";
 import { DEFAULT_LIMITS } from "../replica/roster.ts";
-import { type BootFiles, readBootFiles } from "./boot_files.ts";
+import { type BootFiles, namedBootFiles, readBootFiles } from "./boot_files.ts";
 import type { Arguments } from "./command.ts";
 import { type ConsoleChannel, type OpenDevices, openDevices, provideDisks } from "./devices.ts";
 import { diskOption } from "./disk_argument.ts";
@@ -67,7 +67,10 @@ export async function powerOn(
   reporter: Reporter,
   wishes: PowerOnWishes,
 ): Promise<PoweredOn> {
-  refuseSharedFiles(given, (wishes.logs ?? []).map((path) => ({ role: "the log", path })));
+  refuseSharedFiles(given, [
+    ...(wishes.logs ?? []).map((path) => ({ role: "the log", path })),
+    ...namedBootFiles(given),
+  ]);
   const files = await readBootFiles(given);
   const disks = provideDisks(given);
   const run = randomId();

@@ -39,6 +39,7 @@ const ERROR_CLASSES: ReadonlyMap<string, string> = new Map([
   ["AlreadyExists", "EEXIST"],
   ["PermissionDenied", "EACCES"],
   ["BrokenPipe", "EPIPE"],
+  ["IsADirectory", "EISDIR"],
   ["ConnectionReset", "ECONNRESET"],
   ["ConnectionRefused", "ECONNREFUSED"],
   ["AddrInUse", "EADDRINUSE"],

@@ -81,13 +81,18 @@ export function openPositionalFile(path: string, mode: OpenMode): PositionalFile
 }
 
 function reasonOf(error: unknown, { create = "never" }: OpenMode): string {
-  const code = errorCode(error);
-  if (code === "ENOENT" && create !== "never") return "its folder does not exist: check the path";
+  return errorCode(error) === "ENOENT" && create !== "never"
+    ? "its folder does not exist: check the path"
+    : openFailure(error);
+}
+
+/** Why a file that should be there did not open, in words that say what to do. */
+export function openFailure(error: unknown): string {
   // Deno keeps devices and the like from all but those who may do everything.
   if (error instanceof Deno.errors.NotCapable) {
     return "this process may not use it: name a plain file";
   }
-  return OPEN_FAILURES.get(code ?? "") ?? errorText(error);
+  return OPEN_FAILURES.get(errorCode(error) ?? "") ?? errorText(error);
 }
 
 /** Device and inode of what `path` names now, links followed; undefined when it names nothing. */

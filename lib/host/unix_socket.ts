@@ -59,7 +59,10 @@ export async function listenSocket(
     Deno.chmodSync(path, 0o600);
     return listener;
   } catch (error) {
-    throw new SocketError("Cannot listen at", path, reason(error), { cause: error });
+    const why = errorCode(error) === "ENOENT"
+      ? "its folder does not exist; check the path"
+      : reason(error);
+    throw new SocketError("Cannot listen at", path, why, { cause: error });
   }
 }
 
@@ -89,5 +92,9 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 ]);
 
 function reason(error: unknown): string {
+  // Deno cannot be told of a path with a comma, other than by permission for all of the network.
+  if (error instanceof Deno.errors.NotCapable) {
+    return "Deno does not let this process use it; choose a path without commas";
+  }
   return REASONS.get(errorCode(error) ?? "") ?? errorText(error);
 }

@@ -8,6 +8,7 @@ import type { HostClock, HostLoop } from "../epoch/host.ts";
 import type { EndRecord, HeaderRecord } from "../epoch/record.ts";
 import type { Replica } from "../epoch/replica.ts";
 import { SECTOR_BYTES } from "../host/disk.ts";
+import { errorCode, errorText, HostFileError } from "../host/fault.ts";
 import { LogError } from "../log/log_error.ts";
 import type { LogItem } from "../log/record_decoder.ts";
 import { Claim } from "./claim.ts";
@@ -150,7 +151,7 @@ export class Backup {
   /**
    * Follows until the machine ends, or this backup is promoted, left behind, or refused.
    *
-   * @throws DivergenceError | LogError | BackupError When the replica, the stream or a disk is
+   * @throws DivergenceError | LogError | HostFileError | BackupError When the replica, the stream or a disk is
    *   not what it should be.
    */
   async follow(): Promise<BackupOutcome> {
@@ -424,14 +425,33 @@ export class Backup {
 function checkDisks(paths: readonly string[], { configuration }: HeaderRecord): void {
   const { disks } = configuration;
   if (paths.length > 0 && paths.length !== disks.length) {
-    throw new BackupError(`The machine has ${disks.length} disks, and ${paths.length} are given`);
+    const has = `${disks.length} disk${disks.length === 1 ? "" : "s"}`;
+    throw new HostFileError(
+      paths[0]!,
+      `The machine has ${has}, and ${paths.length} are given: name each of its own, or none`,
+    );
   }
   for (const [index, path] of paths.entries()) {
-    const { size } = Deno.statSync(path);
+    const size = sizeOfDisk(path);
     const { sectors } = disks[index]!;
     if (size === sectors * SECTOR_BYTES) continue;
-    throw new BackupError(
-      `Disk ${path} has ${size} bytes, the primary's disk ${index} has ${sectors * SECTOR_BYTES}`,
+    throw new HostFileError(
+      path,
+      `Disk ${path} has ${size} bytes, the primary's disk ${index} has ${
+        sectors * SECTOR_BYTES
+      }: ` +
+        "name the same disk, or a copy of it",
     );
+  }
+}
+
+function sizeOfDisk(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch (error) {
+    const reason = errorCode(error) === "ENOENT"
+      ? "it does not exist: check the path, or copy the primary's there"
+      : errorText(error);
+    throw new HostFileError(path, `Cannot use disk ${path}: ${reason}`, { cause: error });
   }
 }

@@ -8,9 +8,10 @@ import { openFileWriter } from "./transport_file.ts";
 /** Numbered log files. */
 export class LogFiles {
   /**
-   * Opens nothing yet.
+   * Makes sure that files can be made there, and leaves none.
    *
    * @param path What the numbers are put behind.
+   * @throws {HostFileError} when they cannot
    * @throws {TransportError} when there are such files already: they may be part of another recording
    */
   constructor(private readonly path: string) {
@@ -18,7 +19,11 @@ export class LogFiles {
     const older = namesIn(dirname(path)).find((other) =>
       other.startsWith(`${name}.`) && /^[0-9]+$/.test(other.slice(name.length + 1))
     );
-    if (older === undefined) return;
+    if (older === undefined) {
+      void this.open(1).close();
+      this.remove(1);
+      return;
+    }
     throw new TransportError(
       "Cannot write a log to",
       path,

@@ -84,7 +84,7 @@ Deno.test("each bad kernel has its own line", () => {
     [{ kernel: elfFile(base, [{ address: base, data: code }]) }, "give the Image"],
     [{ kernel: text(0, "anything") }, "no RISC-V kernel Image"],
     [{ kernel: kernel.subarray(0, 63) }, "ends inside its header"],
-    [{ kernel: new Uint8Array(0) }, "ends inside its header"],
+    [{ kernel: new Uint8Array(0) }, "the file is empty"],
     [{ kernel: kernelFile(code, { flags: 1 }) }, "big-endian"],
     [{ kernel: kernelFile(code, { textOffset: 2n ** 63n }) }, "load offset 0x8000000000000000"],
     [{ kernel: kernelFile(code, { textOffset: 0x123 }) }, "load offset 0x123"],

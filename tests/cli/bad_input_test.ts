@@ -83,6 +83,41 @@ const CASES: Readonly<Record<string, readonly [string[], number, string | RegExp
     REFUSED,
     "Cannot read guest .: it is a directory: name a file",
   ],
+  "a kernel that is a folder": [
+    ["run", "--kernel", "."],
+    REFUSED,
+    "Cannot read the kernel .: it is a directory: name a file",
+  ],
+  "a kernel that never ends": [
+    ["run", "--kernel", "/dev/zero", "--ram", "4"],
+    REFUSED,
+    "Cannot read the kernel /dev/zero: it does not end within 4 MiB",
+  ],
+  "an empty kernel": [
+    ["run", "--kernel", "/dev/null"],
+    REFUSED,
+    "Cannot load the kernel: the file is empty",
+  ],
+  "a kernel that is the console": [
+    ["run", "--kernel", "Image", "--console", "Image"],
+    REFUSED,
+    "Cannot use Image as the kernel: it is the console already",
+  ],
+  "a disk to be made that has no name": [
+    ["run", "hello", "--create-disk", "8M"],
+    USAGE,
+    "--create-disk makes the image that --disk names: give --disk IMG with it",
+  ],
+  "a log that is a folder": [
+    ["replay", "."],
+    REFUSED,
+    "Cannot open log .: it is a directory: name a file",
+  ],
+  "logs in a folder that is not there": [
+    ["record", "hello", "-o", "absent/log", "--limit", "100M"],
+    REFUSED,
+    "Cannot open absent/log.1: its folder does not exist: check the path",
+  ],
   "snapshots too often": [
     ["record", "hello", "-o", "log", "--snapshot-every", "10"],
     USAGE,

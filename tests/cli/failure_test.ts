@@ -5,6 +5,7 @@ import { CommandError, failureOf } from "../../lib/cli/failure.ts";
 import { DivergenceError } from "../../lib/epoch/divergence.ts";
 import { HostFileError } from "../../lib/host/fault.ts";
 import { LogError } from "../../lib/log/log_error.ts";
+import { BackupError } from "../../lib/replica/backup.ts";
 import { StartRefusedError } from "../../lib/replica/home.ts";
 import { ReplayError } from "../../lib/replica/replaying.ts";
 import { StreamArgumentError } from "../../lib/replica/stream_argument.ts";
@@ -22,6 +23,7 @@ for (
     [65, new HostFileError("d.img", "Cannot open d.img: it does not exist: check the path")],
     [66, new DivergenceError(7, 1234, "state digest is another")],
     [69, new StartRefusedError("d.img", "another machine is active on it")],
+    [69, new BackupError("Cannot keep d.img as a copy: it belongs to another run")],
     [69, new TransportError("Cannot connect to", "unix:s", "nobody listens there")],
     [69, new Deno.errors.NotCapable("Requires net access")],
     [67, new CommandError(67, "The log just stops")],

@@ -44,6 +44,14 @@ Deno.test("the installed lockstep may use the sockets that its arguments name", 
     }
     const network = ["run", "hello", "--net", "unix:none,mac=02:00:00:00:00:01"];
     assertMatch((await run(installed, network, folder)).stderr, /there is no such socket/);
+    const unknown = ["run", "hello", "--net", "unix:none,port=1"];
+    assertMatch((await run(installed, unknown, folder)).stderr, /--net takes no port=, only mac=/);
+    const comma = await run(installed, ["switch", "unix:a,b"], folder);
+    assertMatch(comma.stderr, /^lockstep: Cannot listen at unix:a,b: Deno .* without commas\n$/);
+    assertMatch(
+      (await run(installed, ["switch", "unix:absent/socket"], folder)).stderr,
+      /^lockstep: Cannot listen at unix:absent\/socket: its folder does not exist; check the path\n$/,
+    );
     const { stderr } = await run(installed, ["primary", "hello", `--to=unix:none`], folder);
     assertMatch(stderr, /there is no such socket; start the other side first/);
   }));

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { audit } from "../../guests/teller/auditor.ts";
 import { withFolder } from "../host/temporary_folder.ts";
 import { Lockstep, lockstep, shellLine } from "./lockstep_process.ts";
@@ -217,4 +217,22 @@ Deno.test("Ctrl-C, which reaches both sides of a pipe, ends the log and both lea
     );
     assertEquals(codes, ["0\n", "0\n"], said.join(""));
     assertMatch(said.join(""), /The primary has ended its log cleanly/);
+  }));
+
+Deno.test("a backup whose disks are not the machine's is refused in one line", () =>
+  withFolder(async (folder) => {
+    const record = ["record", "hello", "--disk", "d.img", "--create-disk", "1M", "-o", "log"];
+    assertEquals((await lockstep(record, { folder })).code, 0);
+    await Deno.writeFile(`${folder}/small`, new Uint8Array(512));
+    const cases: readonly (readonly [string[], string])[] = [
+      [["small"], "Disk small has 512 bytes, the primary's disk 0 has 1048576: "],
+      [["absent"], "Cannot use disk absent: it does not exist: "],
+      [["d.img", "small"], "The machine has 1 disk, and 2 are given: "],
+    ];
+    for (const [disks, line] of cases) {
+      const words = ["backup", "log", ...disks.flatMap((disk) => ["--disk", disk])];
+      const { code, stderr } = await lockstep(words, { folder });
+      assertEquals([code, stderr.split("\n").length], [65, 2]);
+      assertStringIncludes(stderr, `lockstep: ${line}`);
+    }
   }));
