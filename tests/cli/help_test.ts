@@ -12,6 +12,13 @@ Deno.test("the overview names every command and every exit code", () => {
   for (const { code } of exitCodes) assert(new RegExp(`^  ${code} `, "m").test(text), code);
 });
 
+Deno.test("the README's tables have the same exit codes, and every command", async () => {
+  const text = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+  const rows = [...text.matchAll(/^\| (\d[\d-]*) \| /gm)].map(([, code]) => code);
+  assertEquals(rows, exitCodes.map(({ code }) => code));
+  for (const { name } of commands) assert(new RegExp(`^\\| .*\`${name}\``, "m").test(text), name);
+});
+
 for (const command of commands) {
   Deno.test(`the help of ${command.name} tells every operand and option, within 100 columns`, () => {
     const text = commandHelp(command);
