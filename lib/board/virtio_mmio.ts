@@ -13,78 +13,24 @@ import type { OutstandingState } from "./machine_state.ts";
 import type { CompletionStatus, DmaBlock, Operation } from "./operation.ts";
 import type { OutstandingOperations } from "./outstanding.ts";
 import type { VirtioDevice, VirtioTransport } from "./virtio_device.ts";
+import {
+  configurationOffset,
+  eventIndices,
+  maximumQueues,
+  mmioConstants,
+  mmioFields,
+  mmioInterrupt,
+  mmioStatus,
+  queueAddresses,
+  transportFeatures,
+} from "./virtio_mmio_registers.ts";
 import { type Chain, maximumQueueSize, Virtqueue, VirtqueueError } from "./virtqueue.ts";
-
-/** Most queues of a device on the board. */
-const maximumQueues = 3;
 
 /**
  * Descriptors that are looked at before the run ends, so that whoever runs the machine sees a clock: a
  * notification is one step, and a queue is up to {@linkcode maximumQueueSize} chains of as many.
  */
 const runDescriptors = 4096;
-
-const fields = {
-  status: "byte",
-  deviceFeaturesSelect: "word",
-  driverFeaturesSelect: "word",
-  driverFeaturesLow: "word",
-  driverFeaturesHigh: "word",
-  queueSelect: "word",
-  interruptStatus: "byte",
-  /** A reset waits for operations to settle. */
-  resetPending: "flag",
-  queueSize: ["half", maximumQueues],
-  queueReady: ["flag", maximumQueues],
-  descriptorsLow: ["word", maximumQueues],
-  descriptorsHigh: ["word", maximumQueues],
-  availableLow: ["word", maximumQueues],
-  availableHigh: ["word", maximumQueues],
-  usedLow: ["word", maximumQueues],
-  usedHigh: ["word", maximumQueues],
-  nextAvailable: ["half", maximumQueues],
-  nextUsed: ["half", maximumQueues],
-} as const;
-
-const magic = 0x7472_6976;
-const vendorId = 0x554d_4551;
-const version = 2;
-
-const status = { driverOk: 4, featuresOk: 8, needsReset: 0x40 } as const;
-const interrupt = { usedBuffer: 1, configuration: 2 } as const;
-
-/** VIRTIO_F_EVENT_IDX. */
-const eventIndices = 1 << 29;
-
-/** With it VIRTIO_F_INDIRECT_DESC (28), and VIRTIO_F_VERSION_1 (32) in the high word. */
-const transportFeatures = { low: 1 << 28 | eventIndices, high: 1 } as const;
-
-const configurationOffset = 0x100;
-
-/** Read-only registers with a fixed value. */
-const constants: ReadonlyMap<number, number> = new Map([
-  [0x000, magic],
-  [0x004, version],
-  [0x00c, vendorId],
-]);
-
-/** Per-queue address registers: offset to field. */
-const queueAddresses: ReadonlyMap<
-  number,
-  | "descriptorsLow"
-  | "descriptorsHigh"
-  | "availableLow"
-  | "availableHigh"
-  | "usedLow"
-  | "usedHigh"
-> = new Map([
-  [0x080, "descriptorsLow"],
-  [0x084, "descriptorsHigh"],
-  [0x090, "availableLow"],
-  [0x094, "availableHigh"],
-  [0x0a0, "usedLow"],
-  [0x0a4, "usedHigh"],
-]);
 
 /** What a slot needs from the board. */
 export interface VirtioMmioHost {
@@ -106,7 +52,7 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
   /** Outstanding operations of all devices. */
   readonly outstanding: OutstandingOperations;
   readonly #host: VirtioMmioHost;
-  readonly #fields: Fields<typeof fields>;
+  readonly #fields: Fields<typeof mmioFields>;
   readonly #queues: readonly Virtqueue[];
   #device: VirtioDevice | undefined;
   /** Buffers taken in the action that goes on; nothing between two of them. */
@@ -120,7 +66,7 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
     this.memory = host.memory;
     this.outstanding = host.outstanding;
     this.#host = host;
-    this.#fields = allocator.place(`virtio-${slot}`, fields);
+    this.#fields = allocator.place(`virtio-${slot}`, mmioFields);
     this.#queues = Array.from(
       { length: maximumQueues },
       (_, queue) => new Virtqueue(host.memory, this.#registers(queue)),
@@ -137,7 +83,7 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
   load(offset: number, size: number): number {
     if (offset >= configurationOffset) return this.#loadConfiguration(offset, size);
     if (size !== 4) return 0;
-    const constant = constants.get(offset);
+    const constant = mmioConstants.get(offset);
     if (constant !== undefined) return constant;
     const device = this.#device;
     if (device === undefined) return 0;
@@ -226,18 +172,18 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
   give(queue: number, head: number, written: number): void {
     const { values } = this.#fields;
     // A device that needs a reset returns nothing (section 2.1.2).
-    if ((values.status & status.needsReset) !== 0) return;
+    if ((values.status & mmioStatus.needsReset) !== 0) return;
     if (this.#queues[queue]!.give(head, written)) {
-      values.interruptStatus |= interrupt.usedBuffer;
+      values.interruptStatus |= mmioInterrupt.usedBuffer;
       this.drive();
     }
   }
 
   fail(): void {
     const { values } = this.#fields;
-    values.status |= status.needsReset;
-    if ((values.status & status.driverOk) === 0) return;
-    values.interruptStatus |= interrupt.configuration;
+    values.status |= mmioStatus.needsReset;
+    if ((values.status & mmioStatus.driverOk) === 0) return;
+    values.interruptStatus |= mmioInterrupt.configuration;
     this.drive();
   }
 
@@ -344,7 +290,7 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
 
   #accept(value: number): void {
     const { values } = this.#fields;
-    if ((values.status & status.featuresOk) !== 0) return;
+    if ((values.status & mmioStatus.featuresOk) !== 0) return;
     if (values.driverFeaturesSelect === 0) values.driverFeaturesLow = value;
     if (values.driverFeaturesSelect === 1) values.driverFeaturesHigh = value;
   }
@@ -368,12 +314,14 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
       return;
     }
     const before = values.status;
-    let after = (value & 0xff) | (before & status.needsReset);
-    if ((before & status.featuresOk) === 0 && !this.#negotiated()) after &= ~status.featuresOk;
+    let after = (value & 0xff) | (before & mmioStatus.needsReset);
+    if ((before & mmioStatus.featuresOk) === 0 && !this.#negotiated()) {
+      after &= ~mmioStatus.featuresOk;
+    }
     // Without agreed features the driver has nothing to drive (section 3.1.1).
-    if ((after & status.featuresOk) === 0) after &= ~status.driverOk;
+    if ((after & mmioStatus.featuresOk) === 0) after &= ~mmioStatus.driverOk;
     values.status = after;
-    if ((before & status.driverOk) === 0 && (after & status.driverOk) !== 0) {
+    if ((before & mmioStatus.driverOk) === 0 && (after & mmioStatus.driverOk) !== 0) {
       for (let queue = 0; queue < this.#device!.queues; queue++) this.#notify(queue);
     }
   }
@@ -389,7 +337,8 @@ export class VirtioMmio implements BusDevice, VirtioTransport {
 
   #runs(queue: number): boolean {
     const { values } = this.#fields;
-    return (values.status & (status.driverOk | status.needsReset)) === status.driverOk &&
+    return (values.status & (mmioStatus.driverOk | mmioStatus.needsReset)) ===
+        mmioStatus.driverOk &&
       queue < this.#device!.queues && values.queueReady.get(queue) !== 0;
   }
 
