@@ -39,9 +39,9 @@ for (const command of commands) {
     assertEquals(dotted, []);
   });
 
-  Deno.test(`the examples of ${command.name} begin with lockstep and use options that it has`, () => {
+  Deno.test(`the examples of ${command.name} run lockstep and use options that it has`, () => {
     for (const example of command.examples ?? []) {
-      assert(example.startsWith(`lockstep `), example);
+      assert(/^(lockstep|gdb-multiarch) /.test(example), example);
       const part = example.split("|").find((one) => one.includes(`lockstep ${command.name}`));
       assert(part !== undefined, example);
       const outer = part!.replace(/'[^']*'/g, "");

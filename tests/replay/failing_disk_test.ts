@@ -49,7 +49,7 @@ const reports = {
 } as const;
 
 for (const status of ["io-error", "no-space"] as const) {
-  for (const failing of [0, 1, 6, 15, 40]) {
+  for (const failing of [0, 1, 6, 15, 36]) {
     Deno.test(`${status} in disk operation ${failing} stops the teller with its own exit code`, async () => {
       const { end, console, statuses } = await tellerWith(
         (count) => count === failing ? status : "done",
