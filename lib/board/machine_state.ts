@@ -56,7 +56,7 @@ export interface OutstandingState {
   readonly dataBytes: number;
   /** The driver's tag of the SCSI request, 64 bits; 0 elsewhere. */
   readonly tag: bigint;
-  /** FUA, or a disk whose driver knows no flush: a flush follows the write before the request ends. */
+  /** FUA, or a disk whose driver knows no flush: a flush follows the change before the request ends. */
   readonly forceUnitAccess: boolean;
   /** `aborted` or `reset` once a task management function has asked for its end. */
   readonly fate: "normal" | "aborted" | "reset";

@@ -106,7 +106,7 @@ export class VirtioBlk implements VirtioDevice {
     { request }: Operation,
   ): void {
     if (status !== "done") return this.#answer(state, blkStatus.ioError);
-    if (state.forceUnitAccess && request.kind === "disk-write") {
+    if (state.forceUnitAccess && changes(request)) {
       const { operation: _, ...kept } = state;
       this.#transport.outstanding.issue({ kind: "disk-flush", disk: request.disk }, {
         ...kept,
@@ -169,7 +169,7 @@ export class VirtioBlk implements VirtioDevice {
       slot,
       data: operation.kind === "disk-read" ? request.room : [],
       tag: 0n,
-      forceUnitAccess: operation.kind === "disk-write" && !this.#knowsFlush(),
+      forceUnitAccess: changes(operation) && !this.#knowsFlush(),
       fate: "normal",
     });
   }
@@ -259,6 +259,13 @@ export class VirtioBlk implements VirtioDevice {
     scatter(this.#transport.memory, request.response, Uint8Array.of(status));
     this.#transport.give(requestQueue, request.head, request.dataBytes + 1);
   }
+}
+
+/** Whether a request leaves something on the disk that a flush makes durable. */
+function changes(
+  request: OperationRequest,
+): request is Extract<OperationRequest, { kind: "disk-write" | "disk-unmap" }> {
+  return request.kind === "disk-write" || request.kind === "disk-unmap";
 }
 
 /** A 64-bit sector number; beyond 2^53 it loses low bits and is out of range either way. */

@@ -54,15 +54,21 @@ Deno.test("a write is done when its operation is, and a flush is one of its own"
   assertEquals(driver.answer(flush).status, ok);
 });
 
-Deno.test("without FLUSH accepted a write is answered when it is durable", () => {
-  const driver = new BlkDriver();
-  driver.start(1, driver.blk.features & ~blkFeature.flush);
-  const write = driver.send(blkType.out, 0, { out: new Uint8Array(512) });
-  driver.board.complete(0);
-  assertEquals(driver.requests(), [{ kind: "disk-flush", disk: 2 }]);
-  assertEquals(driver.used(0), []);
-  driver.board.complete(1);
-  assertEquals(driver.answer(write).status, ok);
+Deno.test("without FLUSH accepted whatever changes the disk is answered when it is durable", () => {
+  const changes = [[blkType.out, new Uint8Array(512)], [
+    blkType.writeZeroes,
+    segment(3, 5),
+  ]] as const;
+  for (const [type, out] of changes) {
+    const driver = new BlkDriver();
+    driver.start(1, driver.blk.features & ~blkFeature.flush);
+    const sent = driver.send(type, 0, { out });
+    driver.board.complete(0);
+    assertEquals(driver.requests(), [{ kind: "disk-flush", disk: 2 }]);
+    assertEquals(driver.used(0), []);
+    driver.board.complete(1);
+    assertEquals(driver.answer(sent).status, ok);
+  }
 });
 
 Deno.test("the id ends with a zero where there is room", () => {
