@@ -143,6 +143,8 @@ export function openDevices(
     const console = new ConsoleOutput(
       path === undefined ? reporter.beside(sink) : sink,
       positions.consolePerformed,
+      undefined,
+      reporter.note,
     );
     const socket = given.value(networkOption)?.path;
     const network = mac === undefined || socket === undefined

@@ -41,7 +41,7 @@ async function replayCommandRun(given: Arguments): Promise<number> {
     summary = await replay(source, {
       fromSnapshot: given.value(fromSnapshotOption) ?? 0,
       async console(bytes, position) {
-        console ??= new ConsoleOutput(sink, position);
+        console ??= new ConsoleOutput(sink, position, undefined, reporter.note);
         console.write(position, bytes);
         await console.ready();
       },

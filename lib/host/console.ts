@@ -47,8 +47,14 @@ export class ConsoleOutput {
    *
    * @param performed position below which output is known performed: where this output goes on
    * @param capacityBytes bound of the buffer
+   * @param note takes a line for a person when the output begins to fail, and when it goes on
    */
-  constructor(sink: ConsoleSink, performed = 0, capacityBytes: number = CAPACITY_BYTES) {
+  constructor(
+    sink: ConsoleSink,
+    performed = 0,
+    capacityBytes: number = CAPACITY_BYTES,
+    private readonly note: (text: string) => void = () => {},
+  ) {
     this.#sink = sink;
     this.#capacity = capacityBytes;
     this.#accepted = performed;
@@ -133,11 +139,21 @@ export class ConsoleOutput {
     while (!this.#abandon.signal.aborted) {
       try {
         await this.#sink.write(data, this.#performed);
+        if (this.failure !== undefined) this.note("Console output goes on");
         this.failure = undefined;
         return true;
       } catch (error) {
+        const failed = this.failure !== undefined;
         this.failure = errorText(error);
-        if (!this.#sink.retry(error)) return true;
+        const retried = this.#sink.retry(error);
+        if (!failed) {
+          this.note(
+            retried
+              ? `Cannot write console output, and waits until it can: ${this.failure}`
+              : "Nobody reads the console output any more; going on without",
+          );
+        }
+        if (!retried) return true;
       }
       await pause(wait, this.#abandon.signal);
       wait = Math.min(wait * 2, RETRY_MILLISECONDS.longest);

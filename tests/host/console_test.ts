@@ -85,11 +85,13 @@ Deno.test("what was queued behind a slow write goes out in one piece and in orde
   assertEquals(writes, ["0: 0", "1: 123456789"]);
 });
 
-Deno.test("a terminal that is gone does not stop the machine", async () => {
+Deno.test("a terminal that is gone does not stop the machine, and that is told once", async () => {
+  const notes: string[] = [];
   const output = new ConsoleOutput(
     new ConsoleStream({ write: () => Promise.reject(systemError("EPIPE")) }),
     0,
     4,
+    (text) => notes.push(text),
   );
   for (let i = 0; i < 10; i++) {
     output.write(i * 4, bytes("lost"));
@@ -98,12 +100,19 @@ Deno.test("a terminal that is gone does not stop the machine", async () => {
   await output.flush();
   assertEquals(output.performed, 40);
   assert(output.failure?.includes("EPIPE"));
+  assertEquals(notes, ["Nobody reads the console output any more; going on without"]);
 });
 
 Deno.test("a console file on a full disk is tried again until it fits, and nothing is lost", async () => {
   const file = new FaultyFile(0);
   file.faults.capacity = 3;
-  const output = new ConsoleOutput(new ConsoleFile("console", 0, () => file));
+  const notes: string[] = [];
+  const output = new ConsoleOutput(
+    new ConsoleFile("console", 0, () => file),
+    0,
+    64,
+    (text) => notes.push(text.replace(/: .*/, "")),
+  );
   output.write(0, bytes("abcdef"));
   await new Promise((resolve) => setTimeout(resolve, 20));
   assertEquals(output.performed, 0);
@@ -111,6 +120,10 @@ Deno.test("a console file on a full disk is tried again until it fits, and nothi
   file.faults.capacity = 100;
   await output.flush();
   assertEquals([text(file.bytes), output.performed, output.failure], ["abcdef", 6, undefined]);
+  assertEquals(notes, [
+    "Cannot write console output, and waits until it can",
+    "Console output goes on",
+  ]);
   await output.close();
 });
 
