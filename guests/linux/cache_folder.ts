@@ -1,8 +1,9 @@
 /** Where the fetched guest lives: outside git, in the user's cache. */
 
-/** The folder of everything that `deno task linux` keeps. */
+/** The folder of everything that `deno task linux` keeps. A relative XDG_CACHE_HOME counts for none (XDG). */
 export function cacheFolder(): string {
-  const cache = Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME")}/.cache`;
+  const named = Deno.env.get("XDG_CACHE_HOME");
+  const cache = named?.startsWith("/") ? named : `${Deno.env.get("HOME")}/.cache`;
   return `${cache}/lockstep/linux`;
 }
 

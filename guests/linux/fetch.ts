@@ -11,6 +11,7 @@
 import { guestFromCache, type Wanted } from "./cache.ts";
 import { cacheFolder } from "./cache_folder.ts";
 import { hostMirrors } from "./host_mirrors.ts";
+import { ProgramFailure } from "./program.ts";
 import { Progress } from "./progress.ts";
 import { SUITES } from "./suites.ts";
 import { exitCodes, Trouble } from "./trouble.ts";
@@ -26,6 +27,18 @@ function wantedBy(words: readonly string[]): Pick<Wanted, "suites" | "update"> {
   throw new Trouble("usage", "Usage: deno task linux [--update | --suite SUITE]");
 }
 
+/** What went wrong, for a person. The operating system refuses only what is done in the cache folder. */
+function troubleOf(error: unknown): Trouble {
+  if (error instanceof Trouble) return error;
+  if (error instanceof ProgramFailure) return new Trouble("assembly", error.message);
+  if (!(error instanceof Error) || !/\(os error \d+\)/.test(error.message)) throw error;
+  return new Trouble(
+    "host",
+    `Cannot keep the guest in ${cacheFolder()}: ${error.message}; free some space there, or name ` +
+      "another folder by XDG_CACHE_HOME",
+  );
+}
+
 const progress = new Progress();
 try {
   const { folder, manifest } = await guestFromCache(
@@ -36,7 +49,7 @@ try {
   progress.step(`Debian ${manifest.suite}, Linux ${kernel?.version}`);
   console.log(folder);
 } catch (error) {
-  if (!(error instanceof Trouble)) throw error;
-  console.error(`linux: ${error.message}`);
-  Deno.exitCode = exitCodes[error.kind];
+  const trouble = troubleOf(error);
+  console.error(`linux: ${trouble.message}`);
+  Deno.exitCode = exitCodes[trouble.kind];
 }

@@ -6,7 +6,7 @@ export const exitCodes = {
   usage: 64,
   /** The mirror cannot serve a verified guest at this moment. */
   mirror: 69,
-  /** This host cannot fetch it: not Debian, or a program is missing. */
+  /** This host cannot fetch it: not Debian, a program is missing, or no room for it. */
   host: 78,
   /** What was fetched is not what we know how to assemble. */
   assembly: 70,

@@ -1,10 +1,12 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { GUEST_FILES } from "../../guests/linux/assemble.ts";
 import { guestFromCache } from "../../guests/linux/cache.ts";
 import { writeManifest } from "../../guests/linux/manifest.ts";
 import { Progress } from "../../guests/linux/progress.ts";
 import { Trouble } from "../../guests/linux/trouble.ts";
 import { withFolder } from "../host/temporary_folder.ts";
+
+const FETCH = new URL("../../guests/linux/fetch.ts", import.meta.url).pathname;
 
 /** Says nothing. */
 class Silence extends Progress {
@@ -94,4 +96,18 @@ Deno.test("a host that cannot fetch says why, when there is something to fetch",
     assertEquals(error.kind, "host");
     await filledCache(cache);
     assertEquals((await guestFromCache(wanted, new Silence())).manifest.suite, "forky");
+  }));
+
+Deno.test("a cache folder that cannot be made is one clear line and exit code 78", () =>
+  withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    const fetching = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--no-config", "--allow-read", `--allow-write=${folder}`]
+        .concat("--allow-env=XDG_CACHE_HOME,HOME", FETCH),
+      env: { XDG_CACHE_HOME: `${folder}/file`, NO_COLOR: "1" },
+    });
+    const { code, stdout, stderr } = await fetching.output();
+    const said = new TextDecoder().decode(stderr);
+    assertMatch(said, /^linux: Cannot keep the guest in .*\/file\/lockstep\/linux: .*\n$/);
+    assertEquals([code, stdout.length], [78, 0]);
   }));
