@@ -231,8 +231,10 @@ export class Backup {
       ? "The stream has ended without an end record"
       : "The stream is silent";
     if (!replica) {
-      if (!this.#intake.over) return undefined;
-      return await this.#leave({ kind: "stalled", reason: `${what} before a whole snapshot` });
+      const reason = `${what} before a whole snapshot`;
+      if (this.#intake.over) return await this.#leave({ kind: "stalled", reason });
+      this.#noteOnce(`${reason}: waiting for the rest`);
+      return undefined;
     }
     if (this.#claim && this.#claim.sharing !== "replica") {
       return await this.#governed(what, replica);

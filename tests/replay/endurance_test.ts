@@ -35,16 +35,16 @@ for (const guest of restless) {
     });
     live.logTo(new MemorySink(false).stream);
     let fired = 0;
-    const began = performance.now();
     const timer = setInterval(() => {
       if (++fired >= 40 && machine.steps > 100_000) live.stop("detach");
     }, 1);
     // It ends because a timer of the host tells it to when the guest, too, has had its turn; otherwise never.
     assertEquals(await live.run(), { kind: "end", reason: "detach" });
     clearInterval(timer);
-    const elapsed = performance.now() - began;
+    // Steps and not milliseconds: on a machine with other work both the guest and the timers get less.
+    const steps = machine.steps / fired;
     const { epoch } = live.figures;
-    assert(elapsed / fired < 50, `${fired} timers fired in ${elapsed} ms, in ${epoch} epochs`);
+    assert(steps < 1_000_000, `${fired} timers fired in ${machine.steps} steps`);
     assert(epoch > fired / 2, `${epoch} epochs, ${fired} timers`);
   });
 }
