@@ -3,6 +3,7 @@
  *
  *     deno task guests            rebuild all
  *     deno task guests --check    rebuild elsewhere and compare; exit 1 on a difference
+ *     deno task guests --debug FOLDER [GUEST...]    the same code in FOLDER, with what a debugger wants
  *
  * The bytes depend on the sources and the compiler's version only: no paths, dates or build ids. With
  * another compiler `--check` says "ignored" and succeeds.
@@ -20,7 +21,7 @@ const linkerVersion = "Debian LLD 14.0.6";
 const target = ["--target=riscv64-unknown-elf", "-march=rv64imac", "-mabi=lp64", "-mcmodel=medany"];
 const compilerFlags = [
   ...target,
-  ...["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-g0"],
+  ...["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"],
   ...["-ffreestanding", "-fno-pie", "-nostdlib"],
   ...["-mno-relax", "-fno-ident", "-fno-stack-protector", "-fno-asynchronous-unwind-tables"],
   ...["-ffunction-sections", "-fdata-sections", "-Iruntime"],
@@ -28,11 +29,16 @@ const compilerFlags = [
 const linkerFlags = [
   "--gc-sections",
   "--build-id=none",
-  "--strip-debug",
   "--discard-locals",
   "-T",
   "runtime/link.ld",
 ];
+
+/** Whether line numbers, types and variables are in what is built; the code is the same. */
+const [mode, debugFolder, ...chosen] = Deno.args;
+const forDebugger = mode === "--debug" && debugFolder !== undefined;
+const compilerExtra = forDebugger ? "-g" : "-g0";
+const linkerExtra = forDebugger ? [] : ["--strip-debug"];
 
 /** Folders beside this file that are no guests of this build: `linux` is fetched. */
 const otherFolders = ["runtime", "linux"];
@@ -66,7 +72,7 @@ async function run(command: string, args: string[]): Promise<string> {
 
 async function compile(source: string, folder: string): Promise<string> {
   const object = `${folder}/${source.replaceAll("/", "_")}.o`;
-  await run(compiler, [...compilerFlags, "-c", source, "-o", object]);
+  await run(compiler, [...compilerFlags, compilerExtra, "-c", source, "-o", object]);
   return object;
 }
 
@@ -77,7 +83,14 @@ async function build(names: string[], output: string, scratch: string): Promise<
   for (const name of names) {
     const objects: string[] = [];
     for (const source of await sources(name)) objects.push(await compile(source, scratch));
-    await run(linker, [...linkerFlags, ...runtime, ...objects, "-o", `${output}/${name}.elf`]);
+    await run(linker, [
+      ...linkerFlags,
+      ...linkerExtra,
+      ...runtime,
+      ...objects,
+      "-o",
+      `${output}/${name}.elf`,
+    ]);
   }
 }
 
@@ -112,16 +125,20 @@ async function differing(names: string[], output: string): Promise<string[]> {
   return found;
 }
 
-const check = Deno.args.includes("--check");
+const check = mode === "--check";
+if (mode !== undefined && !check && !forDebugger) {
+  console.log("guests: the arguments are nothing, --check, or --debug FOLDER [GUEST...]");
+  Deno.exit(1);
+}
 const unsuitable = await unsuitableTools();
 if (unsuitable !== undefined) {
   console.log(`guests: ignored, ${unsuitable}`);
   Deno.exit(check ? 0 : 1);
 }
-const names = await guestNames();
+const names = chosen.length > 0 ? chosen : await guestNames();
 const scratch = await Deno.makeTempDir({ prefix: "lockstep-guests-" });
 try {
-  await build(names, check ? scratch : fixturesFolder, scratch);
+  await build(names, forDebugger ? debugFolder : check ? scratch : fixturesFolder, scratch);
   const different = check ? await differing(names, scratch) : [];
   for (const name of different) console.log(`guests: ${name}.elf differs from its rebuild`);
   if (different.length === 0) console.log(`guests: ${names.length} ${check ? "equal" : "built"}`);

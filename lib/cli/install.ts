@@ -21,7 +21,7 @@ for argument in "$@"; do
   case $before in --listen) address=$argument ;; esac
   case $argument in --listen=*) address=\${argument#--listen=} ;; esac
   case $address in
-    127.*|localhost:*|'[::1]:'*) sockets=\${sockets:+$sockets,}$address ;;
+    127.*|localhost:*|'[::1]:'*) sockets=\${sockets:+$sockets,}\${address%:*} ;;
   esac
   before=$argument
   case $argument in

@@ -113,7 +113,7 @@ export function shellLine(words: readonly string[]): string {
 function denoArguments(words: readonly string[]): readonly string[] {
   const sockets = words.filter((word) => word.startsWith("unix:"))
     .map((word) => word.replace(/,mac=.*/, ""))
-    .concat(words.filter((_, index) => words[index - 1] === "--listen"));
+    .concat(words.some((word) => word.startsWith("127.0.0.1:")) ? ["127.0.0.1"] : []);
   return [
     ...["run", "--quiet", "--no-check", "--no-prompt", `--config=${PROJECT}deno.json`],
     ...["--allow-read", "--allow-write", "--allow-run=sh", "--allow-env=LOCKSTEP_TRACE"],

@@ -7,6 +7,8 @@ import { straightReplay } from "../debug/straight_replay.ts";
 import { gdb, hasGdb } from "./gdb.ts";
 
 const CLOCK = new URL("../../fixtures/clock.elf", import.meta.url).pathname;
+const BUILD = new URL("../../guests/build.ts", import.meta.url).pathname;
+const required = Deno.env.get("LOCKSTEP_REQUIRE_PEERS") === "1";
 /** The word `fired`, which the timer's handler sets and `main` clears. */
 const FIRED = "*(long*)0x80001298";
 
@@ -103,6 +105,41 @@ gdbTest("gdb's own ways back work: reverse-finish and reverse-next", async () =>
   assertMatch(next!, /Single stepping until exit from function format_into/);
   assertMatch(there!, /#0 .* in /);
 });
+
+/** The same code with line numbers, where the compiler of the fixtures is installed. */
+async function withSources(folder: string): Promise<string | undefined> {
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--allow-all", BUILD, "--debug", folder, "clock"],
+    stdin: "null",
+    stdout: "null",
+  }).output();
+  return success ? `${folder}/clock.elf` : undefined;
+}
+
+gdbTest("lines of C are stepped through backwards", () =>
+  withFolder(async (folder) => {
+    const elf = await withSources(folder);
+    if (elf === undefined && required) throw new Error("The guests cannot be built here");
+    if (elf === undefined) return;
+    await Deno.writeFile(`${folder}/clock.log`, log);
+    const server = shellLine(["debug", `${folder}/clock.log`]);
+    const [, , stop, next, back, , wrote, , caller] = await gdb(elf, [
+      `target remote | ${server}`,
+      "break on_timer",
+      "continue",
+      "next",
+      "reverse-next",
+      "watch fired",
+      "continue",
+      "delete",
+      "reverse-finish",
+    ], folder);
+    assertMatch(stop!, /fired_at = clock_ticks\(\);/);
+    assertMatch(next!, /fired = true;/);
+    assertMatch(back!, /fired_at = clock_ticks\(\);/);
+    assertMatch(wrote!, /Old value = false\nNew value = true\n.*on_timer \(\) at/);
+    assertMatch(caller!, /trap_(?:dispatch|entry) \(.*\) at/);
+  }));
 
 gdbTest("positions and checkpoints are there behind monitor", async () => {
   const [when, seek, , place, events, kept, list, back] = await debugged([
