@@ -86,6 +86,8 @@ class Follow {
   #devices: OpenDevices | undefined;
   #live: LiveMachine | undefined;
   #calledOff = false;
+  /** It has told so; a log may have more key snapshots. */
+  #following = false;
   #receivedBytes = 0;
 
   constructor(
@@ -231,7 +233,8 @@ class Follow {
       requireBuses(this.given, record.configuration);
       requireNetwork(record, this.given);
     }
-    if (record.kind === "snapshot-commit") {
+    if (record.kind === "snapshot-commit" && !this.#following) {
+      this.#following = true;
       this.reporter.note(
         `Following run ${this.#header?.run.slice(0, 8)} from epoch ${record.epoch}`,
       );

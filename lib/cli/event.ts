@@ -88,7 +88,7 @@ export function lineOf(event: RunEvent): string | undefined {
     case "first-output":
       return undefined;
     case "ended":
-      return event.log && logSizeText(event.log);
+      return event.log && event.log.steps > 0 ? logSizeText(event.log) : undefined;
   }
 }
 

@@ -267,3 +267,20 @@ async function sizeOf(path: string): Promise<number> {
     return 0; // It has not been made yet.
   }
 }
+
+Deno.test("a backup tells once that it follows, however many key snapshots its log has", () =>
+  withFolder(async (folder) => {
+    const record = [
+      "record",
+      "bench",
+      "--append",
+      "scale=1",
+      "-o",
+      "log",
+      "--snapshot-every",
+      "5M",
+    ];
+    assertEquals((await lockstep(record, { folder })).code, 0);
+    const { code, stderr } = await lockstep(["backup", "log"], { folder });
+    assertEquals([code, stderr.split("Following run").length], [0, 2]);
+  }));
