@@ -5,6 +5,7 @@ import { Debugger, type Stop } from "../../lib/debug/debugger.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
 import { Seeded } from "../epoch/seeded.ts";
 import { withFolder } from "../host/temporary_folder.ts";
+import { freshOptions, guestCases } from "../replay/guest_cases.ts";
 import { recordGuest } from "../replay/recording.ts";
 
 const WINDOW = { from: 7000, to: 24_000 } as const;
@@ -20,6 +21,13 @@ async function withClock(
   test: (timeline: Timeline, moving: Debugger) => Promise<void>,
 ): Promise<void> {
   const { log } = await recordGuest("clock", { epochSteps: (random) => random.upTo(3000) });
+  await withTimeline(log, test);
+}
+
+async function withTimeline(
+  log: Uint8Array,
+  test: (timeline: Timeline, moving: Debugger) => Promise<void>,
+): Promise<void> {
   await withFolder(async (folder) => {
     await Deno.writeFile(`${folder}/run.log`, log);
     const timeline = await Timeline.open(`${folder}/run.log`);
@@ -112,3 +120,42 @@ Deno.test("stepping through a range ends outside of it, or at a breakpoint in it
     assertEquals(await moving.stepThrough(0n, 1n << 63n), { kind: "trigger", trigger });
     assertEquals(timeline.moment.step, WINDOW.from + 1);
   }));
+
+for (const [name, which] of Object.entries(guestCases)) {
+  Deno.test(`${name}: triggers everywhere alter nothing, in either direction`, async () => {
+    const random = new Seeded(3);
+    const { log } = await recordGuest(
+      which.guest,
+      freshOptions(which, { seed: 4, epochSteps: (random) => random.upTo(30_000) }),
+    );
+    await withTimeline(log, async (timeline, moving) => {
+      const { start, end } = timeline;
+      const places: Trigger[] = [];
+      for (let count = 0; count < 40; count++) {
+        const step = start.step + random.upTo(end.step - start.step);
+        await timeline.seek(timeline.momentAt(step)!);
+        const { registers, fields } = timeline.machine.hartState();
+        places.push({ kind: "execute", address: fields["pc"]!, length: 1 });
+        const pointer = registers[1 + random.upTo(2)]!;
+        const length = 1 + random.upTo(63);
+        const kind = (["load", "store", "access"] as const)[random.upTo(2)]!;
+        if (pointer < 1n << 63n) places.push({ kind, address: pointer, length });
+      }
+      moving.triggers = places;
+      // Every epoch is compared with the log's digests, whatever is hit in it.
+      await timeline.seek(start);
+      for (let stop = 0; stop < 60; stop++) {
+        const back = stop % 3 === 2;
+        await (back ? moving.continueBack() : moving.continueForward());
+        if (random.once(8)) {
+          const step = start.step + random.upTo(end.step - start.step);
+          await moving.seek(timeline.momentAt(step)!);
+        }
+      }
+      await timeline.seek(start);
+      assertEquals(await timeline.runForward({ until: () => false }), "limit");
+      await timeline.seek(timeline.momentAt(end.step - 1)!);
+      assertEquals((await moving.stepForward()).kind !== "end", true);
+    });
+  });
+}
