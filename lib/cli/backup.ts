@@ -276,6 +276,9 @@ function requireNetwork({ configuration }: HeaderRecord, given: Arguments): void
   if (network?.mac !== undefined) {
     throw new UsageError("A backup takes --net without mac=: the machine keeps its address");
   }
+  if (network?.path !== undefined && !configuration.network) {
+    throw new UsageError("The machine has no network device: leave --net out");
+  }
   if (!configuration.network || network !== undefined) return;
   throw new HostFileError(
     "",

@@ -267,4 +267,9 @@ Deno.test("a backup must say where the machine's network is", () =>
     const renamed = await lockstep(["backup", log, "--net", "none,mac=02:00:00:00:00:01"]);
     assertEquals(renamed.code, 64);
     assertEquals((await lockstep(["backup", log, "--net", "none"])).code, 0);
+    const other = `${folder}/other`;
+    assertEquals((await lockstep(["record", "hello", "-o", other])).code, 0);
+    const surplus = await lockstep(["backup", other, "--net", `unix:${folder}/socket`]);
+    assertEquals(surplus.code, 64);
+    assertStringIncludes(surplus.stderr, "The machine has no network device: leave --net out");
   }));

@@ -236,10 +236,3 @@ Deno.test("a backup whose disks are not the machine's is refused in one line", (
       assertStringIncludes(stderr, `lockstep: ${line}`);
     }
   }));
-
-Deno.test("a primary whose log nobody got tells no figures of it", () =>
-  withFolder(async (folder) => {
-    const listening = ["primary", "hello", "--listen", `unix:${folder}/s`];
-    const { code, stderr } = await lockstep(listening, { folder });
-    assertEquals([code, stderr.includes("Log of")], [0, false]);
-  }));

@@ -46,6 +46,17 @@ Deno.test("plain lines tell notes, and a status when the role changes", () => {
   );
 });
 
+Deno.test("a log without instructions has no figures", () => {
+  const phase = { epochs: 0, bytes: 0, seconds: 0 };
+  const log = { kinds: {}, steps: 0, busy: phase, idle: phase, epochsByDigits: [] };
+  const ended = { kind: "ended", reason: "detach", steps: 9, guestTicks: 9, logBytes: 9 } as const;
+  assertEquals(told("lines", [{ ...ended, milliseconds: 1, log }]), "");
+  assertMatch(
+    told("lines", [{ ...ended, milliseconds: 1, log: { ...log, steps: 9 } }]),
+    /^lockstep: Log of 0 B /,
+  );
+});
+
 Deno.test("a promotion is one line that says what becomes of the operations under way", () => {
   const promoted = { kind: "promoted", term: 2, epoch: 99 } as const;
   assertEquals(
