@@ -51,28 +51,32 @@ async function debug(given: Arguments): Promise<number> {
     );
   }
   const path = given.operand("FILE");
-  const timeline = await Timeline.open(path, { note: reporter.note });
+  let timeline: Timeline | undefined;
   try {
-    const at = given.value(atOption);
-    const moving = new Debugger(timeline);
-    await moving.seek(at ? await momentOf(timeline, at) : timeline.start);
-    const { run } = timeline.header;
-    const bookmarks = Bookmarks.open(path, run, (moment) => timeline.has(moment), reporter.note);
-    const parts = { debugger: moving, bookmarks };
-    await (address ? serveAt(address, parts, reporter) : serveHere(parts));
+    const open = async (): Promise<GdbTargetParts> => {
+      const opened = await Timeline.open(path, { note: reporter.note });
+      timeline = opened;
+      const at = given.value(atOption);
+      const moving = new Debugger(opened);
+      await moving.seek(at ? await momentOf(opened, at) : opened.start);
+      const { run } = opened.header;
+      const bookmarks = Bookmarks.open(path, run, (moment) => opened.has(moment), reporter.note);
+      return { debugger: moving, bookmarks };
+    };
+    await (address ? serveAt(address, await open(), reporter) : serveHere(open));
     return ExitCode.done;
   } finally {
-    timeline.close();
+    timeline?.close();
   }
 }
 
-async function serveHere(parts: GdbTargetParts): Promise<void> {
+async function serveHere(open: () => Promise<GdbTargetParts>): Promise<void> {
   // Ctrl-C at gdb's terminal reaches us, too; gdb says by itself what it wants.
   const ignore = () => {};
   Deno.addSignalListener("SIGINT", ignore);
   try {
     const connection = { readable: Deno.stdin.readable, writable: Deno.stdout.writable };
-    await serveGdb(connection, parts);
+    await serveGdb(connection, open);
   } finally {
     Deno.removeSignalListener("SIGINT", ignore);
   }
@@ -101,7 +105,7 @@ async function serveAt(
   reporter.note(`In gdb: target remote ${loopbackText({ ...address, port })}`);
   for await (const connection of listener) {
     present = connection;
-    const ending = await serveGdb(connection, parts);
+    const ending = await serveGdb(connection, () => Promise.resolve(parts));
     present = undefined;
     reporter.note(ENDINGS[ending]);
     // Leaving the loop closes the listener.

@@ -14,6 +14,13 @@ const WAITING_LIMIT = 64;
 /** Characters of console output for one packet. */
 const PRINTED_CHARACTERS = 2000;
 
+/**
+ * gdb takes a side that says nothing for two seconds for a dead one, and asks again. It skips what stands
+ * between packets, and goes on waiting.
+ */
+const PATIENCE_MILLISECONDS = 500;
+const PATIENCE = Uint8Array.of(0x0a);
+
 const ACKNOWLEDGED = Uint8Array.of(0x2b);
 const REFUSED = Uint8Array.of(0x2d);
 
@@ -31,13 +38,32 @@ export type GdbEnding = "detached" | "killed" | "disconnected";
 /**
  * Answers gdb until it leaves. When it just disappears, so does the motion that is under way.
  *
- * @param parts The recording; it is left where it stands.
+ * @param open Opens the recording, which may take its time; it is left where it stands.
  */
 export async function serveGdb(
   connection: GdbConnection,
-  parts: GdbTargetParts,
+  open: () => Promise<GdbTargetParts>,
 ): Promise<GdbEnding> {
-  return await new GdbSession(connection, parts).serve();
+  const writer = connection.writable.getWriter();
+  const parts = await patiently(writer, open);
+  return await new GdbSession(connection.readable, writer, parts).serve();
+}
+
+/** Does what may take longer than gdb waits. */
+async function patiently<Result>(
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+  action: () => Promise<Result>,
+): Promise<Result> {
+  // A connection that has gone is noticed by its reader.
+  const timer = setInterval(
+    () => void writer.write(PATIENCE).catch(() => {}),
+    PATIENCE_MILLISECONDS,
+  );
+  try {
+    return await action();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 class GdbSession {
@@ -53,9 +79,13 @@ class GdbSession {
   #interruptedUpTo = 0;
   #last: Uint8Array = new Uint8Array();
 
-  constructor({ readable, writable }: GdbConnection, parts: GdbTargetParts) {
+  constructor(
+    readable: ReadableStream<Uint8Array>,
+    writer: WritableStreamDefaultWriter<Uint8Array>,
+    parts: GdbTargetParts,
+  ) {
     this.#reader = readable.getReader();
-    this.#writer = writable.getWriter();
+    this.#writer = writer;
     this.#target = new GdbTarget(parts, (text) => this.#print(text));
   }
 
@@ -125,7 +155,9 @@ class GdbSession {
     switch (event.kind) {
       case "packet":
         await this.#acknowledge(ACKNOWLEDGED);
-        await this.#send(await answerTo(this.#target, event.text));
+        await this.#send(
+          await patiently(this.#writer, () => answerTo(this.#target, event.text)),
+        );
         return;
       case "damaged":
         // Without acknowledgements nobody sends it again.

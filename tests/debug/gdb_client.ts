@@ -53,7 +53,8 @@ export async function withGdbAt(
     const to = new TransformStream<Uint8Array, Uint8Array>();
     const from = new TransformStream<Uint8Array, Uint8Array>();
     const connection = { readable: to.readable, writable: from.writable };
-    const ended = serveGdb(connection, { debugger: new Debugger(timeline), bookmarks });
+    const parts = { debugger: new Debugger(timeline), bookmarks };
+    const ended = serveGdb(connection, () => Promise.resolve(parts));
     const client = new Client(timeline, ended, to.writable, from.readable);
     await test(client);
     await client.disconnect();

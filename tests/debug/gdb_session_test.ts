@@ -1,7 +1,11 @@
 /** What gdb is answered, and what stands when packets are damaged, unknown, hostile, or end. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Bookmarks } from "../../lib/debug/bookmarks.ts";
+import { Debugger } from "../../lib/debug/debugger.ts";
 import { packetBytesLimit } from "../../lib/debug/gdb_packet.ts";
 import { targetDescription } from "../../lib/debug/gdb_registers.ts";
+import { serveGdb } from "../../lib/debug/gdb_session.ts";
+import type { GdbTargetParts } from "../../lib/debug/gdb_target.ts";
 import { Seeded } from "../epoch/seeded.ts";
 import { recordGuest } from "../replay/recording.ts";
 import { request, withGdb, withGdbAt } from "./gdb_client.ts";
@@ -212,5 +216,33 @@ Deno.test("a recording is the same after it was looked at, at its end and on the
       await gdb.monitor(`seek ${step}`);
       assertEquals(gdb.timeline.machine.snapshotDigest(), straight.get(step)!.digest);
     }
+  });
+});
+
+Deno.test("while the recording is opened gdb is kept waiting, by what it skips", async () => {
+  const to = new TransformStream<Uint8Array, Uint8Array>();
+  const from = new TransformStream<Uint8Array, Uint8Array>();
+  const opening = Promise.withResolvers<GdbTargetParts>();
+  const connection = { readable: to.readable, writable: from.writable };
+  const ended = serveGdb(connection, () => opening.promise);
+  const writer = to.writable.getWriter();
+  const reader = from.readable.getReader();
+  const asked = writer.write(request("qC"));
+  for (let look = 0; look < 2; look++) {
+    assertEquals(new TextDecoder().decode((await reader.read()).value), "\n");
+  }
+  await withGdb(log, async ({ timeline }, path) => {
+    const { run } = timeline.header;
+    const bookmarks = Bookmarks.open(path, run, () => true, () => {});
+    opening.resolve({ debugger: new Debugger(timeline), bookmarks });
+    let answer = "";
+    while (!answer.includes("#")) {
+      answer += new TextDecoder().decode((await reader.read()).value);
+    }
+    assertMatch(answer, /^\n*\+\$QC1#c5$/);
+    await asked;
+    await writer.close();
+    while (!(await reader.read()).done);
+    assertEquals(await ended, "disconnected");
   });
 });
