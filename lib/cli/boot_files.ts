@@ -1,6 +1,7 @@
 /** What boots, from the command line: GUEST, or a kernel with its initrd and firmware. */
 import { BootImage } from "../board/boot_image.ts";
 import type { MachineConfiguration } from "../board/configuration.ts";
+import { ImageError } from "../board/errors.ts";
 import { isKernelImage } from "../board/kernel_image.ts";
 import { HostFileError } from "../host/fault.ts";
 import { type Arguments, UsageError } from "./command.ts";
@@ -53,12 +54,28 @@ export async function readBootFiles(given: Arguments): Promise<BootFiles> {
   }
   if (guest !== undefined) {
     const file = await unpacked(await readGuest(guest), guest);
-    return isKernelImage(file) ? await kernelFiles(given, file) : guestFiles(given, file);
+    return named(
+      guest,
+      isKernelImage(file) ? await kernelFiles(given, file) : guestFiles(given, file),
+    );
   }
-  return await kernelFiles(
-    given,
-    await unpacked(await readPart(given, kernel!, "the kernel"), kernel!),
-  );
+  const file = await unpacked(await readPart(given, kernel!, "the kernel"), kernel!);
+  return named(kernel!, await kernelFiles(given, file));
+}
+
+/** An image that does not fit is told with the name of the file. */
+function named(path: string, files: BootFiles): BootFiles {
+  return {
+    ...files,
+    load(configuration) {
+      try {
+        return files.load(configuration);
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error;
+        throw new ImageError(`${error.message} (${path})`);
+      }
+    },
+  };
 }
 
 function guestFiles(given: Arguments, file: Uint8Array): BootFiles {

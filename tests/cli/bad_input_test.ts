@@ -96,7 +96,7 @@ const CASES: Readonly<Record<string, readonly [string[], number, string | RegExp
   "an empty kernel": [
     ["run", "--kernel", "/dev/null"],
     REFUSED,
-    "Cannot load the kernel: the file is empty",
+    "Cannot load the kernel: the file is empty (/dev/null)",
   ],
   "a kernel that is the console": [
     ["run", "--kernel", "Image", "--console", "Image"],

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LogReader } from "../../lib/log/log_reader.ts";
 import { pause } from "../../lib/host/pause.ts";
+import { until } from "../campaign/until.ts";
 import { withFolder } from "../host/temporary_folder.ts";
 import { Lockstep, lockstep } from "./lockstep_process.ts";
 
@@ -88,7 +89,7 @@ for (const milliseconds of [350, 411, 473, 542]) {
     withFolder(async (folder) => {
       await using process = new Lockstep([...RECORD, "-o", `${folder}/log`]);
       await pause(milliseconds);
-      while (partsOf(folder).length < 2) await pause(1);
+      await until(() => partsOf(folder).length >= 2, () => `a second file\n${process.said}`);
       process.kill("SIGKILL");
       await process.end();
       let before: number | undefined;
