@@ -7,6 +7,7 @@ import { straightReplay } from "../debug/straight_replay.ts";
 import { gdb, hasGdb } from "./gdb.ts";
 
 const CLOCK = new URL("../../fixtures/clock.elf", import.meta.url).pathname;
+const BENCH = new URL("../../fixtures/bench.elf", import.meta.url).pathname;
 const BUILD = new URL("../../guests/build.ts", import.meta.url).pathname;
 const required = Deno.env.get("LOCKSTEP_REQUIRE_PEERS") === "1";
 /** The word `fired`, which the timer's handler sets and `main` clears. */
@@ -175,6 +176,40 @@ gdbTest("after all that the machine is the one of a straight replay", async () =
   const digest = straight.get(steps)!.digest.toString(16).padStart(16, "0");
   assertEquals(shown.at(-1)!.trim(), `step ${steps}  digest ${digest}`);
 });
+
+gdbTest(
+  "Ctrl-C in gdb stops a search, which goes on from there",
+  () =>
+    withFolder(async (folder) => {
+      // About a second of searching; the signal comes at its start.
+      const { log, machine } = await recordGuest("bench", { bootArguments: "scale=20" });
+      await Deno.writeFile(`${folder}/bench.log`, log);
+      const commands = [
+        `target remote | ${shellLine(["debug", `${folder}/bench.log`])}`,
+        ...["echo started\\n", "continue", "monitor when", "continue", "monitor when"],
+      ];
+      const child = new Deno.Command("gdb-multiarch", {
+        args: ["-q", "-batch", "-nx", BENCH, ...commands.flatMap((command) => ["-ex", command])],
+        ...{ stdin: "null", stdout: "piped", stderr: "null" },
+      }).spawn();
+      let shown = "";
+      for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+        const before = shown;
+        shown += text;
+        if (shown.includes("started") && !before.includes("started")) {
+          setTimeout(() => child.kill("SIGINT"), 100);
+        }
+      }
+      await child.status;
+      assertMatch(shown, /Program received signal SIGINT/);
+      const [first, last] = Array.from(
+        shown.matchAll(/^step (\d+) /gm),
+        ([, step]) => Number(step),
+      );
+      assert(first! < machine.steps, shown);
+      assertEquals(last, machine.steps);
+    }),
+);
 
 gdbTest(
   "a server on loopback serves one gdb after the other, until one kills it",
