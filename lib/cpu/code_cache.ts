@@ -15,6 +15,14 @@ import { crossesPage, place, type Placed, RECORD_BYTES_PER_BYTE, RecordWriter } 
 import type { Tlb } from "./tlb.ts";
 
 const NONE = -1;
+
+/** Told when what was translated from a decoded page is not valid any more. */
+export interface CodeListener {
+  /** Bytes from `start` to `end` of a RAM page are about to change, or have just changed. */
+  changed(ramPage: number, start: number, end: number): void;
+  /** The page is not decoded any more, and its entries are gone. */
+  forgotten(ramPage: number): void;
+}
 /** A store changes operations that begin up to this many bytes before it. */
 const REACH_BACK = LONGEST_OPERATION_BYTES - 1;
 
@@ -32,6 +40,10 @@ export class CodeCache {
   #next = 0;
   /** For RAM pages that hold them: offsets of instructions for which a debugger waits. */
   readonly #armed = new Map<number, Set<number>>();
+  /** For RAM pages that hold them: entries to translated regions, with the place of each in the table. */
+  readonly #entries = new Map<number, Map<number, number>>();
+  /** Hears of changes. */
+  listener: CodeListener | undefined;
 
   /** An empty cache over this memory, with the TLB that maps to it. */
   constructor(memory: GuestMemory, tlb: Tlb) {
@@ -72,6 +84,12 @@ export class CodeCache {
       this.#records.pseudo(at, PSEUDO.trigger);
       return;
     }
+    const entries = this.#entries.get(this.#pageAt[pool]!);
+    const entry = entries?.get(pageOffset);
+    if (entry !== undefined) {
+      this.#records.region(at, entry);
+      return;
+    }
     const first = this.#placed(page, pageOffset);
     if (first === undefined) {
       this.#records.pseudo(at, PSEUDO.crossing);
@@ -82,7 +100,8 @@ export class CodeCache {
       first,
       (last) => {
         const next = last.pageOffset + last.part.length;
-        return armed?.has(next) ? undefined : this.#placed(page, next);
+        const isApart = armed?.has(next) || entries?.has(next);
+        return isApart ? undefined : this.#placed(page, next);
       },
     );
   }
@@ -94,6 +113,47 @@ export class CodeCache {
     const low = this.#halves[half]!;
     if (crossesPage(low, pageOffset)) return undefined;
     return place(low | this.#halves[half + 1]! << 16, pageOffset);
+  }
+
+  /** The instruction at an offset of a RAM page, unless it crosses the page's end. */
+  instructionAt(ramPage: number, pageOffset: number): Placed | undefined {
+    return this.#placed(RAM + ramPage * PAGE_BYTES, pageOffset);
+  }
+
+  /** Which RAM page is decoded into the record at `at`, and the offset in it. */
+  locate(at: number): { readonly ramPage: number; readonly pageOffset: number } {
+    const place = Math.floor((at - CODE_POOL) / CODE_PAGE_BYTES);
+    return {
+      ramPage: this.#pageAt[place]!,
+      pageOffset: (at - baseOf(place)) / RECORD_BYTES_PER_BYTE,
+    };
+  }
+
+  /** Whether a RAM page is decoded. */
+  holds(ramPage: number): boolean {
+    return this.#placeOf[ramPage] !== NONE;
+  }
+
+  /** Whether a translated region can be entered at an offset of a RAM page. */
+  hasEntry(ramPage: number, pageOffset: number): boolean {
+    return this.#entries.get(ramPage)?.has(pageOffset) ?? false;
+  }
+
+  /** Lets a translated region be entered at an offset of a decoded RAM page. */
+  setEntry(ramPage: number, pageOffset: number, place: number): void {
+    const entries = this.#entries.get(ramPage) ?? new Map<number, number>();
+    this.#entries.set(ramPage, entries);
+    entries.set(pageOffset, place);
+    this.#undecode(ramPage, pageOffset, 2);
+  }
+
+  /** Lets the instruction be interpreted again, if what can be entered there has this place. */
+  removeEntry(ramPage: number, pageOffset: number, place: number): void {
+    const entries = this.#entries.get(ramPage);
+    if (entries?.get(pageOffset) !== place) return;
+    entries.delete(pageOffset);
+    if (entries.size === 0) this.#entries.delete(ramPage);
+    this.#undecode(ramPage, pageOffset, 2);
   }
 
   /** Arms instructions of a decoded RAM page, as long as it stays decoded. */
@@ -123,10 +183,17 @@ export class CodeCache {
 
   /** Forgets what was decoded from bytes of one page. */
   invalidate(offset: number, length: number): void {
-    const place = this.#placeOf[Math.floor(offset / PAGE_BYTES)]!;
+    const ramPage = Math.floor(offset / PAGE_BYTES);
+    const pageOffset = offset % PAGE_BYTES;
+    this.listener?.changed(ramPage, pageOffset, pageOffset + length);
+    this.#undecode(ramPage, pageOffset, length);
+  }
+
+  #undecode(ramPage: number, pageOffset: number, length: number): void {
+    const place = this.#placeOf[ramPage]!;
     if (place === NONE) return;
-    const start = Math.max(0, offset % PAGE_BYTES - REACH_BACK) & ~1;
-    const end = Math.min(PAGE_BYTES, offset % PAGE_BYTES + length);
+    const start = Math.max(0, pageOffset - REACH_BACK) & ~1;
+    const end = Math.min(PAGE_BYTES, pageOffset + length);
     const base = baseOf(place);
     for (let at = start; at < end; at += RECORD_BYTES / RECORD_BYTES_PER_BYTE) {
       this.#records.pseudo(base + at * RECORD_BYTES_PER_BYTE, PSEUDO.undecoded);
@@ -149,6 +216,8 @@ export class CodeCache {
     this.#pageAt[place] = NONE;
     this.#placeOf[ramPage] = NONE;
     this.#armed.delete(ramPage);
+    this.#entries.delete(ramPage);
+    this.listener?.forgotten(ramPage);
     this.#memory.pageFlags[ramPage]! &= ~PAGE_CODE;
     return true;
   }

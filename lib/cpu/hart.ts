@@ -6,7 +6,8 @@ import { CacheCoherence } from "./coherence.ts";
 import { Csrs } from "./csrs.ts";
 import { type Field, fields, HartBlock, MSTATUS_FIXED } from "./hart_block.ts";
 import { type HartState, restoreHart, saveHart } from "./hart_state.ts";
-import { generateInterpreter } from "./interpreter.ts";
+import type { EngineOptions } from "./engine.ts";
+import { instantiate } from "./instantiate.ts";
 import type { GuestMemory } from "./memory.ts";
 import { Mmu } from "./mmu.ts";
 import { Modes } from "./modes.ts";
@@ -17,6 +18,7 @@ import type { SupervisorEnvironment } from "./supervisor_environment.ts";
 import { SystemInstructions } from "./system_instructions.ts";
 import { Tlb } from "./tlb.ts";
 import { Traps } from "./traps.ts";
+import type { Translator } from "./translate/translator.ts";
 import { type Trigger, type TriggerListener, Triggers } from "./triggers.ts";
 
 export type { Bus } from "./bus.ts";
@@ -49,8 +51,6 @@ const A2 = 12;
  */
 const STEPS_PER_CALL = 1 << 20;
 
-let interpreter: WebAssembly.Module | undefined;
-
 /** One RISC-V hart over guest memory and a bus. */
 export class Hart {
   readonly #memory: GuestMemory;
@@ -65,6 +65,7 @@ export class Hart {
   readonly #coherence: CacheCoherence;
   readonly #system: SystemInstructions;
   readonly #interpret: () => void;
+  readonly #translator: Translator | undefined;
   #running = false;
   #stopRequested = false;
 
@@ -72,8 +73,9 @@ export class Hart {
    * A hart in its reset state.
    * @param memory RAM; a hart of its own for each memory.
    * @param bus Everything else that has an address.
+   * @param options How it executes.
    */
-  constructor(memory: GuestMemory, bus: Bus) {
+  constructor(memory: GuestMemory, bus: Bus, options: EngineOptions = {}) {
     const { memory: wasm } = memory;
     const block = new HartBlock(wasm);
     const budget = new Budget(wasm);
@@ -100,7 +102,13 @@ export class Hart {
     this.#csrs = csrs;
     this.#coherence = coherence;
     this.#system = system;
-    this.#interpret = instantiate(wasm, slowPaths);
+    const engine = instantiate(
+      { memory: wasm, code, budget, triggers: this.#triggers },
+      slowPaths,
+      options,
+    );
+    this.#interpret = engine.interpret;
+    this.#translator = engine.translator;
     this.reset(0, 0n, 0n);
   }
 
@@ -257,6 +265,7 @@ export class Hart {
     } finally {
       executed = this.#budget.settle();
     }
+    this.#translator?.link();
     return executed;
   }
 
@@ -264,25 +273,4 @@ export class Hart {
     this.#block.set("steps", BigInt(this.#budget.steps));
     this.#block.set("trapsTaken", BigInt(this.#budget.trapsTaken));
   }
-}
-
-function instantiate(memory: WebAssembly.Memory, slowPaths: SlowPaths): () => void {
-  interpreter ??= new WebAssembly.Module(generateInterpreter());
-  const instance = new WebAssembly.Instance(interpreter, {
-    lockstep: {
-      memory,
-      load: (width: number) => slowPaths.load(width),
-      store: (width: number) => slowPaths.store(width),
-      atomic: (width: number) => slowPaths.atomic(width),
-      reserve: (width: number) => slowPaths.reserve(width),
-      conditional: (width: number) => slowPaths.conditional(width),
-      csr: (operation: number, record: number) => slowPaths.csr(operation, record),
-      system: (event: number, record: number) => slowPaths.system(event, record),
-      fetch: () => slowPaths.fetch(),
-      decode: (record: number) => slowPaths.decode(record),
-      crossing: (record: number) => slowPaths.crossing(record),
-      trigger: (record: number) => slowPaths.trigger(record),
-    },
-  });
-  return instance.exports.run as () => void;
 }

@@ -16,6 +16,7 @@ import {
   brIf,
   brTable,
   call,
+  callIndirect,
   type Code,
   i32,
   i64,
@@ -32,6 +33,9 @@ import {
   DATA_BANK,
   FETCH_BANK,
   FETCH_TLB,
+  HEAT,
+  HEAT_COUNTERS,
+  HOT_AT,
   REMAINING,
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
@@ -39,6 +43,8 @@ import {
 import { operations, PSEUDO } from "./operations.ts";
 import { emitHandler, pcOf } from "./record_emission.ts";
 import type { Frame } from "./record_emission.ts";
+import { RECORD } from "./record.ts";
+import { REGION_SIGNATURE } from "./region_signature.ts";
 import { addFloatFunctions } from "./soft_float.ts";
 
 /** What the interpreter calls when it cannot go on by itself. See `slow_paths.ts`. */
@@ -73,8 +79,19 @@ export interface InterpreterImports {
 const takesOne: Signature = { parameters: ["i32"], results: ["i32"] };
 const takesTwo: Signature = { parameters: ["i32", "i32"], results: ["i32"] };
 
-/** Builds the module. */
-export function generateInterpreter(): Uint8Array<ArrayBuffer> {
+/** What makes an interpreter enter translated code. */
+export interface TranslationImports {
+  /** Told that the code of a record is hot. */
+  hot(record: number): void;
+  /** The record of the instruction at pc, at which a region begins that had too few steps, for one execution. */
+  head(record: number): number;
+}
+
+/**
+ * Builds the module.
+ * @param translating It counts how often code is executed and enters translated regions.
+ */
+export function generateInterpreter(translating: boolean): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   const imports = {
     load: module.importFunction("load", takesOne),
@@ -89,13 +106,19 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
   const decode = module.importFunction("decode", { parameters: ["i32"], results: [] });
   const crossing = module.importFunction("crossing", takesOne);
   const trigger = module.importFunction("trigger", takesOne);
+  const hot = module.importFunction("hot", { parameters: ["i32"], results: [] });
+  const head = module.importFunction("head", takesOne);
+  module.importTable();
   const synchronise = addSynchronise(module);
   const float = addFloatFunctions(module);
 
   const builder = new FunctionBuilder({ parameters: [], results: [] });
+  const record = builder.local("i32");
+  const heat = builder.local("i32");
   const frame: Frame = {
     temporary: temporaries(builder),
-    record: builder.local("i32"),
+    record,
+    count: translating ? count(record, heat, hot) : [],
     remaining: builder.local("i32"),
     pcBase: builder.local("i64"),
     bank: builder.local("i32"),
@@ -116,8 +139,13 @@ export function generateInterpreter(): Uint8Array<ArrayBuffer> {
   handlers[PSEUDO.pageEnd] = pageEnd(frame);
   handlers[PSEUDO.crossing] = singleHandler(frame, crossing);
   handlers[PSEUDO.trigger] = singleHandler(frame, trigger);
+  handlers[PSEUDO.region] = regionHandler(frame, module.typeIndex(REGION_SIGNATURE), head);
   for (const operation of operations) handlers.push(emitHandler(frame, operation));
   module.addFunction(builder, interpreterBody(frame, handlers, fetch), "run");
+  if (translating) {
+    for (const [name, index] of Object.entries(float.routines)) module.exportFunction(index, name);
+    module.exportFunction(float.raise, "raise");
+  }
   return module.encode();
 }
 
@@ -160,12 +188,15 @@ function lookUp(frame: Frame, fetch: number): Code {
     remaining.set(i32.load(i32.const(0), REMAINING)),
     record.set(outcome.get),
   ];
-  const hit = record.set(
-    i32.add(
-      i32.load(host.get, FETCH_TLB + 8),
-      i32.shl(i32.and(low, i32.const(0xffe)), i32.const(3)),
+  const hit: Code = [
+    record.set(
+      i32.add(
+        i32.load(host.get, FETCH_TLB + 8),
+        i32.shl(i32.and(low, i32.const(0xffe)), i32.const(3)),
+      ),
     ),
-  );
+    frame.count,
+  ];
   return [
     host.set(i32.add(i32.load(i32.const(0), FETCH_BANK), index)),
     when(
@@ -226,6 +257,39 @@ function singleHandler(frame: Frame, slowPath: number): Code {
     ),
     uncharge(frame),
     br(dispatch),
+  ];
+}
+
+/** Runs a translated region; one that could do nothing leaves its first instruction to a record of its own. */
+function regionHandler(frame: Frame, type: number, head: number): Code {
+  const { record, remaining, pcBase, outcome, enter, dispatch } = frame;
+  const pc = i64.load(i32.const(0), fieldOffset.pc);
+  return [
+    uncharge(frame),
+    callIndirect(type, i32.load(record.get, RECORD.bits), pcOf(frame), remaining.get),
+    outcome.set(remaining.get),
+    brIf(enter, i32.ne(outcome.get, i32.load(i32.const(0), REMAINING))),
+    outcome.set(call(head, record.get)),
+    record.set(outcome.get),
+    pcBase.set(i64.sub(pc, i64.extend_u(i32.shr_u(record.get, i32.const(3))))),
+    br(dispatch),
+  ];
+}
+
+/** Counts how often the record is gone to, and tells when that makes it hot. */
+function count(record: Local, heat: Local, hot: number): Code {
+  const index = i32.and(
+    i32.shr_u(record.get, i32.const(2)),
+    i32.const((HEAT_COUNTERS - 1) * 4),
+  );
+  const counted = i32.load(heat.get, HEAT);
+  return [
+    heat.set(index),
+    i32.store(heat.get, i32.add(counted, i32.const(1)), HEAT),
+    when(i32.ge_s(counted, i32.load(i32.const(0), HOT_AT)), [
+      i32.store(heat.get, i32.const(0), HEAT),
+      call(hot, record.get),
+    ]),
   ];
 }
 

@@ -42,8 +42,15 @@ export const REMAINING: number = ENGINE_BLOCK + 0x28;
 export const DATA_BANK: number = ENGINE_BLOCK + 0x2c;
 /** The TLB bank (its offset, 32 bits) for instruction fetch in the present mode. */
 export const FETCH_BANK: number = ENGINE_BLOCK + 0x30;
+/** How often (32 bits) code is gone to before it counts as hot. */
+export const HOT_AT: number = ENGINE_BLOCK + 0x34;
 /** Records of an instruction that is decoded for one execution: itself, then end-of-page records. */
 export const SINGLE_RECORDS: number = ENGINE_BLOCK + 0x100;
+
+/** How often code was gone to: counters of 32 bits, each for all records with the same hash. */
+export const HEAT: number = ENGINE_BLOCK + 0x4000;
+/** Counters of heat. */
+export const HEAT_COUNTERS = 4096;
 
 /** The device-state area, laid out by the board. */
 export const DEVICE_STATE = 0x1_0000;

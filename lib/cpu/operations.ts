@@ -33,10 +33,12 @@ export const PSEUDO = {
   crossing: 2,
   /** A debugger waits for the instruction here. */
   trigger: 3,
+  /** A translated region can be entered here. */
+  region: 4,
 } as const;
 
 /** Number of the first operation that is an instruction. */
-export const FIRST_OPERATION = 4;
+export const FIRST_OPERATION = 5;
 
 /** Most bytes of code that one operation can be made of. */
 export const LONGEST_OPERATION_BYTES: number = 4 * LONGEST_SEQUENCE;

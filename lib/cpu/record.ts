@@ -18,7 +18,7 @@ import {
   RECORD_BYTES,
   ZERO_SINK,
 } from "./layout.ts";
-import { isRelative, OperationSearch, type Part } from "./operations.ts";
+import { isRelative, OperationSearch, type Part, PSEUDO } from "./operations.ts";
 import type { Forward } from "./idioms.ts";
 import type { Format, Instruction } from "../isa/instruction.ts";
 import { illegal } from "../isa/privileged.ts";
@@ -67,6 +67,12 @@ export class RecordWriter {
   /** Writes a record that is no instruction. */
   pseudo(at: number, operation: number): void {
     this.#halves[at >> 1] = operation;
+  }
+
+  /** Writes the record of an entry to a translated region, whose function has this place in the table. */
+  region(at: number, place: number): void {
+    this.pseudo(at, PSEUDO.region);
+    this.#words[(at + RECORD.bits) >> 2] = place;
   }
 
   #operands(at: number, decoded: Decoded, near: boolean): void {

@@ -51,6 +51,8 @@ export interface Frame {
   readonly slow: SlowPaths;
   /** The arithmetic of F and D. */
   readonly float: FloatFunctions;
+  /** Counts how often the record at `record` is gone to; nothing where code is not translated. */
+  readonly count: Code;
 }
 
 /** Function indices of the slow paths. */
@@ -404,7 +406,17 @@ class RecordEmission implements Emission {
     if (!this.#part.near) return [target.set(i64.add(this.pc, this.imm)), br(lookup)];
     const way = i32.load(record.get, after + RECORD.imm);
     const from = after === 0 ? record.get : i32.add(record.get, i32.const(after));
-    return [record.set(i32.add(from, way)), br(dispatch)];
+    const count = this.#frame.count;
+    const go = record.set(i32.add(from, way));
+    if (count.length === 0) return [go, br(dispatch)];
+    // A way back is likely a loop.
+    const { outcome } = this.#frame;
+    return [
+      outcome.set(i32.lt_s(way, i32.const(0))),
+      go,
+      when(outcome.get, count),
+      br(dispatch),
+    ];
   }
 
   #proceed(): Code {
@@ -412,7 +424,8 @@ class RecordEmission implements Emission {
   }
 }
 
-function loadOf(width: Width, extend: "signed" | "unsigned"): (address: Code) => Code {
+/** How the low bytes at a place in memory are loaded, extended to 64 bits. */
+export function loadOf(width: Width, extend: "signed" | "unsigned"): (address: Code) => Code {
   switch (width) {
     case 1:
       return extend === "signed" ? i64.load8_s : i64.load8_u;
@@ -425,6 +438,7 @@ function loadOf(width: Width, extend: "signed" | "unsigned"): (address: Code) =>
   }
 }
 
-function storeOf(width: Width): (address: Code, value: Code) => Code {
+/** How the low bytes of a value are stored at a place in memory. */
+export function storeOf(width: Width): (address: Code, value: Code) => Code {
   return { 1: i64.store8, 2: i64.store16, 4: i64.store32, 8: i64.store }[width];
 }

@@ -234,6 +234,11 @@ export class SlowPaths implements InterpreterImports {
     return word === undefined ? this.crossing(record) : this.#single(word);
   }
 
+  /** The record of the instruction at which a region begins, for one execution. */
+  head(record: number): number {
+    return this.#single(this.#parts.code.word(record)!);
+  }
+
   /** Fetches the instruction at `pc`, whose halves are permitted or not each by itself. */
   #fetchOnce(pc: bigint, offset: number): number {
     const { budget, triggers } = this.#parts;

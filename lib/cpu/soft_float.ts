@@ -26,6 +26,29 @@ export interface FloatFunctions {
   readonly routines: Readonly<Record<FloatRoutine, number>>;
 }
 
+/** How many operands each routine takes. */
+export const floatOperands: Readonly<Record<FloatRoutine, number>> = {
+  "add.s": 2,
+  "add.d": 2,
+  "multiply.s": 2,
+  "multiply.d": 2,
+  "divide.s": 2,
+  "divide.d": 2,
+  "squareRoot.s": 1,
+  "squareRoot.d": 1,
+  "multiplyAdd.s": 3,
+  "multiplyAdd.d": 3,
+  "fromSigned.s": 1,
+  "fromSigned.d": 1,
+  "fromUnsigned.s": 1,
+  "fromUnsigned.d": 1,
+  "toInteger.w": 1,
+  "toInteger.wu": 1,
+  "toInteger.l": 1,
+  "toInteger.lu": 1,
+  "narrow.s": 1,
+};
+
 /** Adds the routines to a module. */
 export function addFloatFunctions(module: ModuleBuilder): FloatFunctions {
   const raise = addRaise(module);

@@ -77,6 +77,11 @@ export class Triggers {
     return this.#watchedPages.has(address >> PAGE_NUMBER_BITS);
   }
 
+  /** Whether there is any. */
+  get armed(): boolean {
+    return this.#watches.length > 0 || this.#executed.size > 0;
+  }
+
   /** Whether any access is watched. */
   get watching(): boolean {
     return this.#watchedPages.size > 0;

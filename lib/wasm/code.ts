@@ -246,6 +246,16 @@ export function call(functionIndex: number, ...args: readonly Code[]): Code {
   return [args, 0x10, ...unsignedLeb(functionIndex)];
 }
 
+/** Calls the function in this place of the table, which must be of this type. */
+export function callIndirect(typeIndex: number, place: Code, ...args: readonly Code[]): Code {
+  return [args, place, 0x11, ...unsignedLeb(typeIndex), 0x00];
+}
+
+/** Computes a value for its effects only. */
+export function drop(value: Code): Code {
+  return [value, 0x1a];
+}
+
 /** Returns from the function. */
 export const leave: Code = [0x0f];
 

@@ -1,5 +1,5 @@
 /** WebAssembly modules, section by section (specification, section 5.5). */
-import { assemble, type Code, Local, type ValueType, valueType } from "./code.ts";
+import { assemble, type Code, i32, Local, type ValueType, valueType } from "./code.ts";
 import { unsignedLeb } from "./leb128.ts";
 
 /** Parameters and results of a function. */
@@ -10,8 +10,12 @@ export interface Signature {
   readonly results: readonly ValueType[];
 }
 
-const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
-const KIND = { function: 0x00, memory: 0x02 } as const;
+const SECTION = { type: 1, import: 2, function: 3, export: 7, element: 9, code: 10 } as const;
+const KIND = { function: 0x00, table: 0x01, memory: 0x02 } as const;
+const FUNCTION_REFERENCE = 0x70;
+const WITHOUT_MAXIMUM = 0x00;
+/** An active segment of table 0, its functions given by index. */
+const ACTIVE_SEGMENT = 0x00;
 const FUNCTION_TYPE = 0x60;
 const SHARED_WITH_MAXIMUM = 0x03;
 /** Most 64 KiB pages of a 32-bit memory. */
@@ -51,6 +55,34 @@ export class ModuleBuilder {
   readonly #imports: number[][] = [];
   readonly #functions: { readonly type: number; readonly code: number[] }[] = [];
   readonly #exports: number[][] = [];
+  readonly #elements: number[][] = [];
+  #hasTable = false;
+
+  /** Imports the table of functions, `lockstep.table`. */
+  importTable(): void {
+    this.#hasTable = true;
+  }
+
+  /** Puts a function into a place of the table when the module is instantiated. */
+  addElement(place: number, functionIndex: number): void {
+    this.#elements.push([
+      ACTIVE_SEGMENT,
+      ...assemble(i32.const(place)),
+      0x0b,
+      ...unsignedLeb(1),
+      ...unsignedLeb(functionIndex),
+    ]);
+  }
+
+  /** The index of a type, for indirect calls. */
+  typeIndex(signature: Signature): number {
+    return this.#type(signature);
+  }
+
+  /** Exports a function of the module, or one that it imports. */
+  exportFunction(index: number, name: string): void {
+    this.#exports.push([...text(name), KIND.function, ...unsignedLeb(index)]);
+  }
 
   /** Imports function `lockstep.name`; answers its index. */
   importFunction(name: string, signature: Signature): number {
@@ -68,9 +100,7 @@ export class ModuleBuilder {
   addFunction(builder: FunctionBuilder, body: Code, exportName?: string): number {
     const index = this.#imports.length + this.#functions.length;
     this.#functions.push({ type: this.#type(builder.signature), code: builder.encode(body) });
-    if (exportName !== undefined) {
-      this.#exports.push([...text(exportName), KIND.function, ...unsignedLeb(index)]);
-    }
+    if (exportName !== undefined) this.exportFunction(index, exportName);
     return index;
   }
 
@@ -84,6 +114,16 @@ export class ModuleBuilder {
       ...unsignedLeb(1),
       ...unsignedLeb(MEMORY_PAGES),
     ];
+    const table = [
+      ...text("lockstep"),
+      ...text("table"),
+      KIND.table,
+      FUNCTION_REFERENCE,
+      WITHOUT_MAXIMUM,
+      ...unsignedLeb(0),
+    ];
+    const imports = [...this.#imports, memory];
+    if (this.#hasTable) imports.push(table);
     const types = this.#signatures.map(({ parameters, results }) => [
       FUNCTION_TYPE,
       ...unsignedLeb(parameters.length),
@@ -94,9 +134,10 @@ export class ModuleBuilder {
     return new Uint8Array([
       ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
       ...section(SECTION.type, types),
-      ...section(SECTION.import, [...this.#imports, memory]),
+      ...section(SECTION.import, imports),
       ...section(SECTION.function, this.#functions.map(({ type }) => unsignedLeb(type))),
       ...section(SECTION.export, this.#exports),
+      ...section(SECTION.element, this.#elements),
       ...section(SECTION.code, this.#functions.map(({ code }) => code)),
     ]);
   }

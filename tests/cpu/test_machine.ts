@@ -1,6 +1,7 @@
 /** A hart with a little RAM and a bus that tests can look into. */
 import { Digester } from "../../lib/cpu/digest.ts";
 import { type Bus, Hart } from "../../lib/cpu/hart.ts";
+import type { EngineOptions } from "../../lib/cpu/engine.ts";
 import { GuestMemory } from "../../lib/cpu/memory.ts";
 import { program } from "./assembly.ts";
 
@@ -30,7 +31,7 @@ export class TestMachine {
   onAccess: (access: DeviceAccess) => void = () => {};
 
   /** @param ramBytes Size of RAM. */
-  constructor(ramBytes = 1 << 20) {
+  constructor(ramBytes = 1 << 20, options: EngineOptions = {}) {
     this.memory = new GuestMemory(ramBytes);
     const bus: Bus = {
       load: (address, size) => {
@@ -45,7 +46,7 @@ export class TestMachine {
       },
       time: () => BigInt(this.hart.steps),
     };
-    this.hart = new Hart(this.memory, bus);
+    this.hart = new Hart(this.memory, bus, options);
     this.digester = new Digester(this.memory);
   }
 

@@ -4,6 +4,10 @@ declare namespace WebAssembly {
     constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
     readonly buffer: ArrayBuffer;
   }
+  class Table {
+    constructor(descriptor: { element: "anyfunc"; initial: number });
+    set(index: number, value: null): void;
+  }
   class Module {
     constructor(bytes: Uint8Array<ArrayBuffer>);
   }

@@ -1,0 +1,177 @@
+/** Third pass, emitting: a region as a function of WebAssembly. */
+import {
+  block,
+  br,
+  brTable,
+  type Code,
+  i32,
+  i64,
+  Label,
+  type Local,
+  when,
+} from "../../wasm/code.ts";
+import { FunctionBuilder } from "../../wasm/module.ts";
+import { fieldOffset } from "../hart_block.ts";
+import { DATA_BANK, PAGE_BYTES, REMAINING } from "../layout.ts";
+import { MSTATUS } from "../privilege.ts";
+import { REGION_SIGNATURE } from "../region_signature.ts";
+import {
+  emitInstruction,
+  exitTo,
+  type Outcome,
+  type RegionFrame,
+  type RegionImports,
+} from "./instruction_emission.ts";
+import { type Block, endingOf, type Region, targetOf } from "./region.ts";
+import { Registers } from "./registers.ts";
+import { DISPATCHER, shapeOf, structure } from "./structure.ts";
+
+const FRM_SHIFT = 5;
+
+/** Emits the function of a region. It leaves the hart's state, with pc and the steps left, in memory. */
+export function emitRegion(
+  region: Region,
+  imports: RegionImports,
+): { readonly builder: FunctionBuilder; readonly body: Code } {
+  const builder = new FunctionBuilder(REGION_SIGNATURE);
+  const [target, remaining] = builder.parameters as [Local, Local];
+  const frame: RegionFrame = {
+    builder,
+    registers: new Registers(builder, region),
+    ...{ remaining, target, imports },
+    base: builder.local("i64"),
+    bank: builder.local("i32"),
+    address: builder.local("i64"),
+    host: builder.local("i32"),
+    floatStatus: builder.local("i32"),
+    dynamicRounding: builder.local("i32"),
+    exit: new Label(),
+  };
+  const code = new RegionCode(frame, region, builder.local("i32")).emit();
+  const { base, registers, bank, floatStatus, dynamicRounding, exit } = frame;
+  const status = i32.load(i32.const(0), fieldOffset.mstatus);
+  const body: Code = [
+    base.set(i64.and(target.get, i64.const(-PAGE_BYTES))),
+    bank.set(i32.load(i32.const(0), DATA_BANK)),
+    floatStatus.set(i32.and(status, i32.const(MSTATUS.FS))),
+    dynamicRounding.set(
+      i32.shr_u(i32.load(i32.const(0), fieldOffset.fcsr), i32.const(FRM_SHIFT)),
+    ),
+    registers.fill,
+    block(exit, code),
+    registers.spill,
+    i64.store(i32.const(0), target.get, fieldOffset.pc),
+    i32.store(i32.const(0), remaining.get, REMAINING),
+  ];
+  return { builder, body };
+}
+
+/** The blocks of a region as nodes of a graph, from 1. */
+class RegionCode {
+  readonly #frame: RegionFrame;
+  readonly #region: Region;
+  readonly #blocks: readonly Block[];
+  readonly #nodes: ReadonlyMap<number, number>;
+  /** Where in the page the dispatcher goes to. */
+  readonly #entry: Local;
+  /** Jumps to an address in a register may stay inside. */
+  readonly #staysInside: boolean;
+
+  constructor(frame: RegionFrame, region: Region, entry: Local) {
+    this.#frame = frame;
+    this.#region = region;
+    this.#blocks = [...region.blocks.values()];
+    this.#nodes = new Map(this.#blocks.map(({ start }, index) => [start, index + 1]));
+    this.#entry = entry;
+    this.#staysInside = region.entries.length > 1;
+  }
+
+  emit(): Code {
+    const entries = this.#region.entries.map((start) => this.#nodes.get(start)!);
+    const graph = {
+      successors: [entries, ...this.#blocks.map((block) => this.#successors(block))],
+    };
+    const code = structure(graph, shapeOf(graph), {
+      emit: (node, way) => this.#block(this.#blocks[node - 1]!, way),
+      select: (labels) => this.#select(labels),
+      dispatch: (node) => this.#entry.set(i32.const(this.#blocks[node - 1]!.start)),
+    });
+    const { target } = this.#frame;
+    return [this.#entry.set(i32.and(i32.wrap(target.get), i32.const(PAGE_BYTES - 1))), code];
+  }
+
+  #successors({ instructions, end }: Block): number[] {
+    const last = instructions.at(-1)!;
+    const offsets = {
+      falls: [end],
+      branches: [targetOf(last), end],
+      jumps: [targetOf(last)],
+      jumpsTo: [],
+    }[endingOf(last)];
+    const nodes = offsets.flatMap((offset) => this.#nodes.get(offset) ?? []);
+    return endingOf(last) === "jumpsTo" && this.#staysInside ? [DISPATCHER] : nodes;
+  }
+
+  #block(block: Block, way: (node: number) => Code): Code {
+    const { remaining } = this.#frame;
+    const { instructions, start } = block;
+    const steps = instructions.length;
+    const code: Code[] = [
+      when(i32.lt_s(remaining.get, i32.const(steps)), exitTo(this.#frame, start)),
+      remaining.set(i32.sub(remaining.get, i32.const(steps))),
+    ];
+    let outcome: Outcome = { kind: "next" };
+    instructions.forEach((placed, index) => {
+      const emitted = emitInstruction(this.#frame, placed, steps - 1 - index);
+      code.push(emitted.code);
+      outcome = emitted.outcome;
+    });
+    code.push(this.#goOn(block, outcome, way));
+    return code;
+  }
+
+  #goOn({ instructions, end }: Block, outcome: Outcome, way: (node: number) => Code): Code {
+    const last = instructions.at(-1)!;
+    const wayTo = (offset: number): Code => {
+      const node = this.#nodes.get(offset);
+      return node === undefined ? exitTo(this.#frame, offset) : way(node);
+    };
+    switch (outcome.kind) {
+      case "next":
+        return wayTo(end);
+      case "jump":
+        return wayTo(targetOf(last));
+      case "branch":
+        return [when(outcome.condition, wayTo(targetOf(last))), wayTo(end)];
+      case "jumpTo":
+        return this.#jumpTo(outcome.target, way);
+    }
+  }
+
+  #jumpTo(address: Code, way: (node: number) => Code): Code {
+    const { target, base, exit } = this.#frame;
+    if (!this.#staysInside) return [target.set(address), br(exit)];
+    const offset = i64.sub(target.get, base.get);
+    return [
+      target.set(address),
+      when(i64.ge_u(offset, i64.const(PAGE_BYTES)), br(exit)),
+      this.#entry.set(i32.wrap(offset)),
+      way(DISPATCHER),
+    ];
+  }
+
+  /** Goes to the block at `entry`, or leaves for `target` if none is. */
+  #select(labels: ReadonlyMap<number, Label>): Code {
+    const starts = Array.from(labels, ([node]) => this.#blocks[node - 1]!.start);
+    const first = Math.min(...starts);
+    const places: Label[] = Array.from(
+      { length: (Math.max(...starts) - first) / 2 + 1 },
+      () => this.#frame.exit,
+    );
+    for (const [node, label] of labels) {
+      places[(this.#blocks[node - 1]!.start - first) / 2] = label;
+    }
+    const index = i32.shr_u(i32.sub(this.#entry.get, i32.const(first)), i32.const(1));
+    return brTable(index, places, this.#frame.exit);
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * Fourth pass, linking: hot code is collected, translated a module at a time, and entered from its decoded records.
+ *
+ * Translations are a cache like others (design invariant 9): one is dropped when bytes that it came from change,
+ * and all are when there are too many. What is dropped runs on in the interpreter until it is hot again.
+ */
+import { ModuleBuilder } from "../../wasm/module.ts";
+import type { CodeCache, CodeListener } from "../code_cache.ts";
+import { HOT_AT } from "../layout.ts";
+import type { Budget } from "../budget.ts";
+import type { FloatRoutine } from "../../isa/emission.ts";
+import type { Triggers } from "../triggers.ts";
+import { floatOperands } from "../soft_float.ts";
+import { emitRegion } from "./emit_region.ts";
+import type { RegionImports, SlowAccess } from "./instruction_emission.ts";
+import { findRegion, type Region } from "./region.ts";
+
+/** Most regions that are kept. */
+const MOST_REGIONS = 4096;
+/** Most bytes of WebAssembly that are kept; V8's code is several times larger. */
+const MOST_BYTES = 8 << 20;
+/** Most regions in a module, so that linking stays short. */
+const MOST_IN_MODULE = 32;
+/** Changes to a page after which it is not translated again until it is decoded anew. */
+const MOST_CHANGES = 16;
+
+/** What translated code is put together from. */
+export interface TranslatorParts {
+  /** Guest memory. */
+  readonly memory: WebAssembly.Memory;
+  /** Where decoded code is, and what translated code is entered from. */
+  readonly code: CodeCache;
+  /** What to stop when running code is dropped. */
+  readonly budget: Budget;
+  /** While any is armed, nothing is translated. */
+  readonly triggers: Triggers;
+  /** The table that the interpreter calls regions through. */
+  readonly table: WebAssembly.Table;
+}
+
+/** Functions that translated code imports. */
+export interface TranslatedImports {
+  /** Slow paths of accesses. */
+  readonly slow: Readonly<Record<SlowAccess, (width: number) => number>>;
+  /** Functions of the interpreter: the arithmetic of F and D. */
+  readonly float: Readonly<Record<string, unknown>>;
+}
+
+/** A region that is in use. */
+interface Translation {
+  readonly ramPage: number;
+  readonly region: Region;
+  readonly place: number;
+}
+
+/** The translator of a hart. */
+export class Translator implements CodeListener {
+  readonly #parts: TranslatorParts;
+  readonly #imports: TranslatedImports;
+  /** Hot code that waits for translation, by page. */
+  readonly #waiting = new Map<number, Set<number>>();
+  readonly #translations = new Map<number, Set<Translation>>();
+  readonly #changes = new Map<number, number>();
+  #free: number[] = [];
+  #bytes = 0;
+
+  /**
+   * Translates for the interpreter that has these imports.
+   * @param hotAt How often code is gone to before it is translated.
+   */
+  constructor(parts: TranslatorParts, imports: TranslatedImports, hotAt: number) {
+    this.#parts = parts;
+    this.#imports = imports;
+    new Int32Array(parts.memory.buffer)[HOT_AT >> 2] = hotAt;
+    for (let place = MOST_REGIONS - 1; place >= 0; place--) this.#free.push(place);
+  }
+
+  /** A table for as many regions as there may be. */
+  static table(): WebAssembly.Table {
+    return new WebAssembly.Table({ element: "anyfunc", initial: MOST_REGIONS });
+  }
+
+  /** For an engine that translates nothing. */
+  static noTable(): WebAssembly.Table {
+    return new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+  }
+
+  /** The code of a record is hot. It is translated when the interpreter has returned. */
+  hot(record: number): void {
+    if (this.#parts.triggers.armed) return;
+    const { ramPage, pageOffset } = this.#parts.code.locate(record);
+    if (this.#parts.code.hasEntry(ramPage, pageOffset)) return;
+    if ((this.#changes.get(ramPage) ?? 0) >= MOST_CHANGES) return;
+    const waiting = this.#waiting.get(ramPage) ?? new Set();
+    this.#waiting.set(ramPage, waiting.add(pageOffset));
+  }
+
+  /** Translates what waits for it. */
+  link(): void {
+    if (this.#waiting.size === 0) return;
+    const batch = this.#takeBatch();
+    if (batch.length === 0) return;
+    if (this.#free.length < batch.length || this.#bytes > MOST_BYTES) this.#dropAll();
+    const module = new ModuleBuilder();
+    module.importTable();
+    const imports = importAll(module);
+    for (const { ramPage, region } of batch) {
+      const place = this.#free.pop()!;
+      const { builder, body } = emitRegion(region, imports);
+      module.addElement(place, module.addFunction(builder, body));
+      this.#enter({ ramPage, region, place });
+    }
+    const binary = module.encode();
+    this.#bytes += binary.length;
+    new WebAssembly.Instance(new WebAssembly.Module(binary), {
+      lockstep: {
+        memory: this.#parts.memory,
+        table: this.#parts.table,
+        ...this.#imports.slow,
+        ...this.#imports.float,
+      },
+    });
+  }
+
+  changed(ramPage: number, start: number, end: number): void {
+    const translations = this.#translations.get(ramPage);
+    if (translations === undefined) return;
+    for (const translation of translations) {
+      if (!covers(translation.region, start, end)) continue;
+      this.#drop(translation);
+      this.#changes.set(ramPage, (this.#changes.get(ramPage) ?? 0) + 1);
+      // It may be what runs now.
+      this.#parts.budget.attend();
+    }
+  }
+
+  forgotten(ramPage: number): void {
+    for (const translation of this.#translations.get(ramPage) ?? []) this.#drop(translation);
+    this.#waiting.delete(ramPage);
+    this.#changes.delete(ramPage);
+  }
+
+  /** Finds the regions of hot code, as many as go into a module. */
+  #takeBatch(): { readonly ramPage: number; readonly region: Region }[] {
+    const batch: { readonly ramPage: number; readonly region: Region }[] = [];
+    const { code } = this.#parts;
+    for (const [ramPage, offsets] of this.#waiting) {
+      for (const head of offsets) {
+        if (batch.length === MOST_IN_MODULE) return batch;
+        offsets.delete(head);
+        if (code.hasEntry(ramPage, head)) continue;
+        const region = findRegion(head, (offset) => code.instructionAt(ramPage, offset));
+        if (region !== undefined) batch.push({ ramPage, region });
+      }
+      this.#waiting.delete(ramPage);
+    }
+    return batch;
+  }
+
+  #enter(translation: Translation): void {
+    const { ramPage, region, place } = translation;
+    const { code } = this.#parts;
+    const others = this.#translations.get(ramPage) ?? new Set();
+    this.#translations.set(ramPage, others.add(translation));
+    for (const entry of region.entries) {
+      if (!code.hasEntry(ramPage, entry)) code.setEntry(ramPage, entry, place);
+    }
+  }
+
+  #drop(translation: Translation): void {
+    const { ramPage, region, place } = translation;
+    const { code, table } = this.#parts;
+    const others = this.#translations.get(ramPage)!;
+    others.delete(translation);
+    if (others.size === 0) this.#translations.delete(ramPage);
+    for (const entry of region.entries) code.removeEntry(ramPage, entry, place);
+    table.set(place, null);
+    this.#free.push(place);
+  }
+
+  #dropAll(): void {
+    for (const translations of this.#translations.values()) {
+      for (const translation of translations) this.#drop(translation);
+    }
+    this.#bytes = 0;
+  }
+}
+
+function covers({ blocks }: Region, start: number, end: number): boolean {
+  for (const block of blocks.values()) {
+    if (block.start < end && start < block.end) return true;
+  }
+  return false;
+}
+
+const floatRoutines = Object.entries(floatOperands);
+
+const accesses: readonly SlowAccess[] = ["load", "store", "atomic", "reserve", "conditional"];
+
+function importAll(module: ModuleBuilder): RegionImports {
+  const slow = Object.fromEntries(
+    accesses.map((name) => [
+      name,
+      module.importFunction(name, { parameters: ["i32"], results: ["i32"] }),
+    ]),
+  ) as RegionImports["slow"];
+  const raise = module.importFunction("raise", { parameters: ["i32"], results: [] });
+  const routines = Object.fromEntries(
+    floatRoutines.map(([name, operands]) => [
+      name,
+      module.importFunction(name, {
+        parameters: [...Array.from({ length: operands }, () => "i64" as const), "i32"],
+        results: ["i64"],
+      }),
+    ]),
+  ) as Record<FloatRoutine, number>;
+  return { slow, float: { raise, routines } };
+}
