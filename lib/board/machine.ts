@@ -7,7 +7,6 @@
  * ```
  */
 import { Digester } from "../cpu/digest.ts";
-import type { EngineOptions } from "../cpu/engine.ts";
 import { type HandOver, Hart, type HartState } from "../cpu/hart.ts";
 import { GuestMemory } from "../cpu/memory.ts";
 import type { Trigger, TriggerListener } from "../cpu/triggers.ts";
@@ -75,19 +74,14 @@ export class Machine {
   #running = false;
   #reads = 0;
 
-  private constructor(
-    configuration: MachineConfiguration,
-    image: BootImage,
-    memory: GuestMemory,
-    options: EngineOptions,
-  ) {
+  private constructor(configuration: MachineConfiguration, image: BootImage, memory: GuestMemory) {
     this.configuration = configuration;
     this.image = image;
     this.memory = memory;
     this.#digester = new Digester(memory);
     this.#fields = new FieldAllocator(memory.deviceState);
     const bus = new DeviceBus(() => this.time);
-    this.#hart = new Hart(memory, bus, options);
+    this.#hart = new Hart(memory, bus);
     this.#clock = new GuestClock(this.#fields);
     this.#board = new Board({
       ...{ configuration, memory, hart: this.#hart, bus, fields: this.#fields },
@@ -98,13 +92,8 @@ export class Machine {
   }
 
   /** A machine as it is switched on: RAM holds the image, the hart stands at its entry. */
-  static powerOn(
-    configuration: MachineConfiguration,
-    image: BootImage,
-    options: EngineOptions = {},
-  ): Machine {
-    const memory = new GuestMemory(configuration.ramBytes);
-    const machine = new Machine(configuration, image, memory, options);
+  static powerOn(configuration: MachineConfiguration, image: BootImage): Machine {
+    const machine = new Machine(configuration, image, new GuestMemory(configuration.ramBytes));
     machine.#boot();
     return machine;
   }
@@ -115,12 +104,12 @@ export class Machine {
    * @throws {StateError} when the state is one that no such machine can be in. The hart's own state is
    *   refused by `lib/cpu` with an error of its own.
    */
-  static restore(parts: MachineParts, options: EngineOptions = {}): Machine {
+  static restore(parts: MachineParts): Machine {
     const { configuration, image, memory } = parts;
     if (memory.ramBytes !== configuration.ramBytes) {
       throw new StateError("The memory of the snapshot has another size than the machine's");
     }
-    const machine = new Machine(configuration, image, memory, options);
+    const machine = new Machine(configuration, image, memory);
     machine.#restore(record(parts.state, "the machine's state"), parts.operations);
     return machine;
   }

@@ -14,7 +14,7 @@ import {
 } from "../host/loopback.ts";
 import { type Arguments, type Command, type Option, UsageError } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
-import { notesOption, quietOption } from "./machine_options.ts";
+import { engineOption, notesOption, quietOption } from "./machine_options.ts";
 import { positionOption } from "./position_option.ts";
 import type { Reporter } from "./reporter.ts";
 import { reporterFor } from "./report_form.ts";
@@ -129,7 +129,7 @@ export const debugCommand: Command = {
     "gdb's `kill` ends it, `detach` and `disconnect` leave it waiting for the next gdb. An index " +
     "(`lockstep index`) makes long ways short.",
   ],
-  options: [listenOption, atOption, quietOption, notesOption],
+  options: [listenOption, atOption, engineOption, quietOption, notesOption],
   examples: [
     "lockstep debug clock.log --listen 127.0.0.1:1234",
     "gdb-multiarch clock.elf -ex 'target remote | lockstep debug clock.log'",

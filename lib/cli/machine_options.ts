@@ -1,5 +1,6 @@
 /** Options that several commands share. */
 import { maximumBootArgumentsLength } from "../board/configuration.ts";
+import { DEFAULT_ENGINE, type EngineName, engineNames } from "../cpu/engine.ts";
 import {
   choiceOption,
   flag,
@@ -134,6 +135,14 @@ export const snapshotEveryOption: Option<number> = stepsOption(
   1000,
 );
 
+/** What executes. */
+export const engineOption: Option<EngineName> = choiceOption(
+  "engine",
+  engineNames,
+  `What executes the guest (default ${DEFAULT_ENGINE.engine}); all do the same, and mixed, which translates hot ` +
+    "code to WebAssembly, does it faster",
+);
+
 /** Plain lines. */
 export const quietOption: Option<boolean> = flag("quiet", "No status line, only plain lines");
 
@@ -162,6 +171,7 @@ export const bootOptions = [
   arbiterOption,
   newRunOption,
   epochStepsOption,
+  engineOption,
   quietOption,
   notesOption,
 ];

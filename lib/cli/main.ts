@@ -6,6 +6,8 @@ import { ExitCode } from "./exit_codes.ts";
 import { failureOf } from "./failure.ts";
 import { commandHelp, overview } from "./help.ts";
 import { writeText } from "./reporter.ts";
+import { chooseEngine } from "../cpu/engine.ts";
+import { engineOption } from "./machine_options.ts";
 import { version } from "./version.ts";
 
 /**
@@ -44,7 +46,10 @@ async function dispatch(words: readonly string[]): Promise<number> {
     throw new UsageError(`There is no command ${JSON.stringify(name)}; lockstep --help shows them`);
   }
   const given = withHint(command, () => parseArguments(command, rest));
-  return given === "help" ? await tell(commandHelp(command)) : await command.run(given);
+  if (given === "help") return await tell(commandHelp(command));
+  const engine = given.value(engineOption);
+  if (engine !== undefined) chooseEngine({ engine });
+  return await command.run(given);
 }
 
 function withHint<Value>(command: Command, parse: () => Value): Value {

@@ -7,7 +7,7 @@ import { openConsole } from "./devices.ts";
 import { bytesText } from "./log_figures_text.ts";
 import { ExitCode, guestExit } from "./exit_codes.ts";
 import { logBytes } from "./log_file.ts";
-import { consoleOption, notesOption, quietOption } from "./machine_options.ts";
+import { consoleOption, engineOption, notesOption, quietOption } from "./machine_options.ts";
 import { positionOption } from "./position_option.ts";
 import type { Reporter } from "./reporter.ts";
 import { reporterFor } from "./report_form.ts";
@@ -89,7 +89,15 @@ export const replayCommand: Command = {
     "A position is a number of steps since power-on (retired instructions, traps and interrupts); the " +
     "end of an epoch; guest time; or the moment at which a text has been put out at the console.",
   ],
-  options: [toOption, registersOption, fromSnapshotOption, consoleOption, quietOption, notesOption],
+  options: [
+    toOption,
+    registersOption,
+    fromSnapshotOption,
+    consoleOption,
+    engineOption,
+    quietOption,
+    notesOption,
+  ],
   examples: [
     "lockstep replay clock.log",
     "lockstep replay clock.log --from-snapshot 2",

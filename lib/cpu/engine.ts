@@ -1,4 +1,7 @@
-/** How a hart executes: engines differ in speed only (design invariant 2), so no log says which one it was. */
+/**
+ * How a hart executes. Engines differ in speed only (design invariant 2): no configuration, log or snapshot says which
+ * one it was, and a process has one choice for all harts that it makes.
+ */
 
 /** The engines: decoded records only, or hot code translated to WebAssembly as well. */
 export const engineNames = ["interpreter", "mixed"] as const;
@@ -6,15 +9,24 @@ export const engineNames = ["interpreter", "mixed"] as const;
 export type EngineName = typeof engineNames[number];
 
 /** The choice of an engine. */
-export interface EngineOptions {
-  /** Which one; absent: {@linkcode DEFAULT_ENGINE}. */
-  readonly engine?: EngineName;
-  /** How often code is gone to before the mixed engine translates it; absent: as often as pays. */
-  readonly hotAt?: number;
+export interface EngineChoice {
+  /** Which one. */
+  readonly engine: EngineName;
+  /** How often code is gone to before the mixed engine translates it. */
+  readonly hotAt: number;
 }
 
-/** The engine of whoever does not choose. */
-export const DEFAULT_ENGINE: EngineName = "interpreter";
+/** The engine of whoever does not choose. Translating costs as much as interpreting code some hundred times. */
+export const DEFAULT_ENGINE: EngineChoice = { engine: "interpreter", hotAt: 400 };
 
-/** Translating costs as much as interpreting code some hundred times. */
-export const DEFAULT_HOT_AT = 400;
+let chosen = DEFAULT_ENGINE;
+
+/** Chooses the engine of the harts that are made from now on; what is not said is as by default. */
+export function chooseEngine(choice: Partial<EngineChoice>): void {
+  chosen = { ...DEFAULT_ENGINE, ...choice };
+}
+
+/** The engine of the next hart. */
+export function chosenEngine(): EngineChoice {
+  return chosen;
+}

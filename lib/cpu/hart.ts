@@ -6,7 +6,6 @@ import { CacheCoherence } from "./coherence.ts";
 import { Csrs } from "./csrs.ts";
 import { type Field, fields, HartBlock, MSTATUS_FIXED } from "./hart_block.ts";
 import { type HartState, restoreHart, saveHart } from "./hart_state.ts";
-import type { EngineOptions } from "./engine.ts";
 import { instantiate } from "./instantiate.ts";
 import type { GuestMemory } from "./memory.ts";
 import { Mmu } from "./mmu.ts";
@@ -73,9 +72,8 @@ export class Hart {
    * A hart in its reset state.
    * @param memory RAM; a hart of its own for each memory.
    * @param bus Everything else that has an address.
-   * @param options How it executes.
    */
-  constructor(memory: GuestMemory, bus: Bus, options: EngineOptions = {}) {
+  constructor(memory: GuestMemory, bus: Bus) {
     const { memory: wasm } = memory;
     const block = new HartBlock(wasm);
     const budget = new Budget(wasm);
@@ -105,7 +103,6 @@ export class Hart {
     const engine = instantiate(
       { memory: wasm, code, budget, triggers: this.#triggers },
       slowPaths,
-      options,
     );
     this.#interpret = engine.interpret;
     this.#translator = engine.translator;

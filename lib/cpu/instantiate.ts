@@ -1,5 +1,5 @@
 /** Puts an engine together: the interpreter, with or without the translator. */
-import { DEFAULT_ENGINE, DEFAULT_HOT_AT, type EngineName, type EngineOptions } from "./engine.ts";
+import { chosenEngine, type EngineName } from "./engine.ts";
 import { generateInterpreter } from "./interpreter.ts";
 import type { SlowPaths } from "./slow_paths.ts";
 import { Translator, type TranslatorParts } from "./translate/translator.ts";
@@ -15,13 +15,12 @@ export interface Engine {
 /** Modules do not depend on a hart: all harts share them. */
 const modules = new Map<EngineName, WebAssembly.Module>();
 
-/** An engine for the hart with these parts. */
+/** The chosen engine, for the hart with these parts. */
 export function instantiate(
   parts: Omit<TranslatorParts, "table">,
   slowPaths: SlowPaths,
-  options: EngineOptions,
 ): Engine {
-  const { engine = DEFAULT_ENGINE, hotAt = DEFAULT_HOT_AT } = options;
+  const { engine, hotAt } = chosenEngine();
   const translating = engine === "mixed";
   const module = modules.get(engine) ?? new WebAssembly.Module(generateInterpreter(translating));
   modules.set(engine, module);

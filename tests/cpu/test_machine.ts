@@ -1,7 +1,6 @@
 /** A hart with a little RAM and a bus that tests can look into. */
 import { Digester } from "../../lib/cpu/digest.ts";
 import { type Bus, Hart } from "../../lib/cpu/hart.ts";
-import type { EngineOptions } from "../../lib/cpu/engine.ts";
 import { GuestMemory } from "../../lib/cpu/memory.ts";
 import { program } from "./assembly.ts";
 
@@ -31,7 +30,7 @@ export class TestMachine {
   onAccess: (access: DeviceAccess) => void = () => {};
 
   /** @param ramBytes Size of RAM. */
-  constructor(ramBytes = 1 << 20, options: EngineOptions = {}) {
+  constructor(ramBytes = 1 << 20) {
     this.memory = new GuestMemory(ramBytes);
     const bus: Bus = {
       load: (address, size) => {
@@ -46,7 +45,7 @@ export class TestMachine {
       },
       time: () => BigInt(this.hart.steps),
     };
-    this.hart = new Hart(this.memory, bus, options);
+    this.hart = new Hart(this.memory, bus);
     this.digester = new Digester(this.memory);
   }
 
