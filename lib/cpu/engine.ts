@@ -16,8 +16,8 @@ export interface EngineChoice {
   readonly hotAt: number;
 }
 
-/** The engine of whoever does not choose. Translating costs as much as interpreting code some hundred times. */
-export const DEFAULT_ENGINE: EngineChoice = { engine: "interpreter", hotAt: 400 };
+/** The engine of whoever does not choose. Translating costs as much as interpreting code some thousand times. */
+export const DEFAULT_ENGINE: EngineChoice = { engine: "interpreter", hotAt: 20_000 };
 
 let chosen = DEFAULT_ENGINE;
 

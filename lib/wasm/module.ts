@@ -42,10 +42,7 @@ export class FunctionBuilder {
   /** The code entry of the function: its locals and `body`. */
   encode(body: Code): number[] {
     const locals = this.#locals.flatMap((local) => [1, valueType[local.type]]);
-    const bytes = [...unsignedLeb(this.#locals.length), ...locals];
-    for (const byte of assemble(body)) bytes.push(byte);
-    bytes.push(0x0b);
-    return [...unsignedLeb(bytes.length), ...bytes];
+    return withLength([[...unsignedLeb(this.#locals.length), ...locals], assemble(body), [0x0b]]);
   }
 }
 
@@ -131,15 +128,22 @@ export class ModuleBuilder {
       ...unsignedLeb(results.length),
       ...results.map((type) => valueType[type]),
     ]);
-    return new Uint8Array([
-      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-      ...section(SECTION.type, types),
-      ...section(SECTION.import, imports),
-      ...section(SECTION.function, this.#functions.map(({ type }) => unsignedLeb(type))),
-      ...section(SECTION.export, this.#exports),
-      ...section(SECTION.element, this.#elements),
-      ...section(SECTION.code, this.#functions.map(({ code }) => code)),
-    ]);
+    const parts = [
+      [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+      section(SECTION.type, types),
+      section(SECTION.import, imports),
+      section(SECTION.function, this.#functions.map(({ type }) => unsignedLeb(type))),
+      section(SECTION.export, this.#exports),
+      section(SECTION.element, this.#elements),
+      section(SECTION.code, this.#functions.map(({ code }) => code)),
+    ];
+    const binary = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      binary.set(part, at);
+      at += part.length;
+    }
+    return binary;
   }
 
   #type(signature: Signature): number {
@@ -155,6 +159,14 @@ function text(value: string): number[] {
 }
 
 function section(id: number, items: readonly (readonly number[])[]): number[] {
-  const content = [...unsignedLeb(items.length), ...items.flat()];
-  return [id, ...unsignedLeb(content.length), ...content];
+  const content = withLength([unsignedLeb(items.length), ...items]);
+  content.unshift(id);
+  return content;
+}
+
+/** Pieces one after the other, and before them how many bytes they have. Modules can be large: this copies once. */
+function withLength(pieces: readonly (readonly number[])[]): number[] {
+  const bytes = unsignedLeb(pieces.reduce((sum, { length }) => sum + length, 0));
+  for (const piece of pieces) for (const byte of piece) bytes.push(byte);
+  return bytes;
 }

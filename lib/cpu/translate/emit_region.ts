@@ -10,7 +10,7 @@ import {
   type Local,
   when,
 } from "../../wasm/code.ts";
-import { FunctionBuilder } from "../../wasm/module.ts";
+import { FunctionBuilder, type ModuleBuilder } from "../../wasm/module.ts";
 import { fieldOffset } from "../hart_block.ts";
 import { DATA_BANK, PAGE_BYTES, REMAINING } from "../layout.ts";
 import { MSTATUS } from "../privilege.ts";
@@ -28,16 +28,17 @@ import { DISPATCHER, shapeOf, structure } from "./structure.ts";
 
 const FRM_SHIFT = 5;
 
-/** Emits the function of a region. It leaves the hart's state, with pc and the steps left, in memory. */
+/** Adds the function of a region to a module and answers its index. It leaves the hart's state, with pc and the steps left, in memory. */
 export function emitRegion(
+  module: ModuleBuilder,
   region: Region,
   imports: RegionImports,
-): { readonly builder: FunctionBuilder; readonly body: Code } {
+): number {
   const builder = new FunctionBuilder(REGION_SIGNATURE);
   const [target, remaining] = builder.parameters as [Local, Local];
   const frame: RegionFrame = {
     builder,
-    registers: new Registers(builder, region),
+    registers: new Registers(module, builder, region),
     ...{ remaining, target, imports },
     base: builder.local("i64"),
     bank: builder.local("i32"),
@@ -59,11 +60,11 @@ export function emitRegion(
     ),
     registers.fill,
     block(exit, code),
-    registers.spill,
+    registers.spillHere(),
     i64.store(i32.const(0), target.get, fieldOffset.pc),
     i32.store(i32.const(0), remaining.get, REMAINING),
   ];
-  return { builder, body };
+  return module.addFunction(builder, body);
 }
 
 /** The blocks of a region as nodes of a graph, from 1. */

@@ -20,15 +20,7 @@ import {
 } from "../../wasm/code.ts";
 import type { FunctionBuilder } from "../../wasm/module.ts";
 import { fieldOffset } from "../hart_block.ts";
-import {
-  ADDRESS,
-  READ_TLB,
-  REMAINING,
-  TLB_ENTRIES,
-  TLB_ENTRY_BYTES,
-  VALUE,
-  WRITE_TLB,
-} from "../layout.ts";
+import { READ_TLB, REMAINING, TLB_ENTRIES, TLB_ENTRY_BYTES, VALUE, WRITE_TLB } from "../layout.ts";
 import { MSTATUS } from "../privilege.ts";
 import type { Placed } from "../record.ts";
 import { FAILED, loadOf, storeOf } from "../record_emission.ts";
@@ -66,7 +58,7 @@ export interface RegionFrame {
 
 /** Function indices of what a region calls. */
 export interface RegionImports {
-  /** See `InterpreterImports`. */
+  /** See `InterpreterImports`; they also take address, pc, and the steps that are left. */
   readonly slow: Readonly<Record<SlowAccess, number>>;
   /** The arithmetic of F and D. */
   readonly float: FloatFunctions;
@@ -301,10 +293,7 @@ class InstructionEmission implements Emission {
     this.#placed.decoded.instruction.meaning(completion);
     return [
       registers.spill,
-      i64.store(i32.const(0), address.get, ADDRESS),
-      i64.store(i32.const(0), this.pc, fieldOffset.pc),
-      i32.store(i32.const(0), left, REMAINING),
-      host.set(call(imports.slow[slow], i32.const(width))),
+      host.set(call(imports.slow[slow], i32.const(width), address.get, this.pc, left)),
       when(i32.eqz(host.get), leave),
       when(i32.ne(leftInMemory, left), [
         completion.code,

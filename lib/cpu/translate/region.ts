@@ -10,7 +10,7 @@ import { PAGE_BYTES } from "../layout.ts";
 import type { Placed } from "../record.ts";
 
 /** Most instructions of a region: V8's optimising compiler takes more than linear time. */
-const MOST_INSTRUCTIONS = 400;
+const MOST_INSTRUCTIONS = 200;
 /** Most instructions of a block, so that short budgets are used up well. */
 const MOST_IN_BLOCK = 64;
 const MAJOR_OPCODE = 0x7f;

@@ -4,9 +4,11 @@
  * Translations are a cache like others (design invariant 9): one is dropped when bytes that it came from change,
  * and all are when there are too many. What is dropped runs on in the interpreter until it is hot again.
  */
-import { ModuleBuilder } from "../../wasm/module.ts";
+import { call, i32, i64, type Local } from "../../wasm/code.ts";
+import { FunctionBuilder, ModuleBuilder } from "../../wasm/module.ts";
 import type { CodeCache, CodeListener } from "../code_cache.ts";
-import { HOT_AT } from "../layout.ts";
+import { fieldOffset } from "../hart_block.ts";
+import { ADDRESS, HOT_AT, REMAINING } from "../layout.ts";
 import type { Budget } from "../budget.ts";
 import type { FloatRoutine } from "../../isa/emission.ts";
 import type { Triggers } from "../triggers.ts";
@@ -106,8 +108,7 @@ export class Translator implements CodeListener {
     const imports = importAll(module);
     for (const { ramPage, region } of batch) {
       const place = this.#free.pop()!;
-      const { builder, body } = emitRegion(region, imports);
-      module.addElement(place, module.addFunction(builder, body));
+      module.addElement(place, emitRegion(module, region, imports));
       this.#enter({ ramPage, region, place });
     }
     const binary = module.encode();
@@ -203,7 +204,7 @@ function importAll(module: ModuleBuilder): RegionImports {
       name,
       module.importFunction(name, { parameters: ["i32"], results: ["i32"] }),
     ]),
-  ) as RegionImports["slow"];
+  ) as Record<SlowAccess, number>;
   const raise = module.importFunction("raise", { parameters: ["i32"], results: [] });
   const routines = Object.fromEntries(
     floatRoutines.map(([name, operands]) => [
@@ -214,5 +215,23 @@ function importAll(module: ModuleBuilder): RegionImports {
       }),
     ]),
   ) as Record<FloatRoutine, number>;
-  return { slow, float: { raise, routines } };
+  const synchronised = Object.fromEntries(
+    accesses.map((name) => [name, addSynchronised(module, slow[name])]),
+  ) as RegionImports["slow"];
+  return { slow: synchronised, float: { raise, routines } };
+}
+
+/** Calls a slow path with address, pc and the steps that are left in memory, where it looks for them. */
+function addSynchronised(module: ModuleBuilder, slow: number): number {
+  const builder = new FunctionBuilder({
+    parameters: ["i32", "i64", "i64", "i32"],
+    results: ["i32"],
+  });
+  const [width, address, pc, left] = builder.parameters as [Local, Local, Local, Local];
+  return module.addFunction(builder, [
+    i64.store(i32.const(0), address.get, ADDRESS),
+    i64.store(i32.const(0), pc.get, fieldOffset.pc),
+    i32.store(i32.const(0), left.get, REMAINING),
+    call(slow, width.get),
+  ]);
 }
