@@ -47,8 +47,10 @@ async function dispatch(words: readonly string[]): Promise<number> {
   }
   const given = withHint(command, () => parseArguments(command, rest));
   if (given === "help") return await tell(commandHelp(command));
-  const engine = given.value(engineOption);
-  if (engine !== undefined) chooseEngine({ engine });
+  if (command.options.includes(engineOption)) {
+    const engine = given.value(engineOption);
+    if (engine !== undefined) chooseEngine({ engine });
+  }
   return await command.run(given);
 }
 
