@@ -3,7 +3,8 @@
  * otherwise, NDJSON for programs.
  */
 import type { ByteOutput, ConsoleSink } from "../host/console.ts";
-import { isGone } from "../host/fault.ts";
+import { HostFileError, isGone } from "../host/fault.ts";
+import { openFailure } from "../host/positional_file.ts";
 import { lineOf, type RunEvent, type Status, statusText, timeOfDay } from "./event.ts";
 
 /** How events are told. */
@@ -144,8 +145,22 @@ export class Reporter {
   }
 }
 
-/** Writes text, all of it, to standard output or the like. */
-export async function writeText(output: ByteOutput, text: string): Promise<void> {
+/**
+ * Writes text, all of it, to standard output or the like.
+ *
+ * @param name What is written to, for messages.
+ * @throws {HostFileError} when that fails, but for a reader that has gone
+ */
+export async function writeText(
+  output: ByteOutput,
+  text: string,
+  name = "standard output",
+): Promise<void> {
   const bytes = new TextEncoder().encode(text);
-  for (let done = 0; done < bytes.length;) done += await output.write(bytes.subarray(done));
+  try {
+    for (let done = 0; done < bytes.length;) done += await output.write(bytes.subarray(done));
+  } catch (error) {
+    if (isGone(error)) throw error;
+    throw new HostFileError(name, `Cannot write ${name}: ${openFailure(error)}`, { cause: error });
+  }
 }

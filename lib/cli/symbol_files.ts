@@ -1,7 +1,10 @@
 /** Files with symbols on the command line: `FILE`, or `FILE@ADDRESS` where it was loaded elsewhere. */
 import { type CodeSymbol, readSymbols, SymbolError, SymbolTable } from "../debug/symbol_table.ts";
-import { errorText, HostFileError } from "../host/fault.ts";
 import { type Option, textOption, UsageError } from "./command.ts";
+import { readWhole } from "./guest_file.ts";
+
+/** The most that is read of symbols from what is no plain file, MiB. */
+const LARGEST_MIB = 1024;
 
 /** Names files with symbols. */
 export const symbolsOption: Option<string> = textOption(
@@ -29,12 +32,7 @@ export async function symbolsIn(names: readonly string[]): Promise<SymbolTable |
 async function symbolsOf(name: string): Promise<readonly CodeSymbol[]> {
   const [, path, shift] = /^(.+?)(?:@(0x[0-9a-fA-F]{1,16}))?$/.exec(name) ?? [];
   if (path === undefined) throw new UsageError("--symbols needs a file");
-  let file: Uint8Array;
-  try {
-    file = await Deno.readFile(path);
-  } catch (error) {
-    throw new HostFileError(path, `Cannot read ${path}: ${errorText(error)}`, { cause: error });
-  }
+  const file = await readWhole(path, "symbols", LARGEST_MIB);
   try {
     return readSymbols(file, BigInt(shift ?? "0"));
   } catch (error) {

@@ -6,7 +6,8 @@ import { Timeline } from "../debug/timeline.ts";
 import { Tracer } from "../debug/tracer.ts";
 import type { EpochRecord } from "../epoch/record.ts";
 import type { ByteOutput } from "../host/console.ts";
-import { errorText, HostFileError } from "../host/fault.ts";
+import { HostFileError } from "../host/fault.ts";
+import { openFailure } from "../host/positional_file.ts";
 import { type Arguments, type Command, textOption, UsageError } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { positionOption } from "./position_option.ts";
@@ -38,7 +39,7 @@ async function trace(given: Arguments): Promise<number> {
       );
     }
     await timeline.seek(start);
-    await writeTo(given.value(outputOption), async (output) => {
+    await writeTo(given.value(outputOption), async (output, name) => {
       const tracer = new Tracer(timeline.machine, symbols);
       let text = "";
       await timeline.runBy(
@@ -48,7 +49,7 @@ async function trace(given: Arguments): Promise<number> {
           text = tracer.trace(replica, Math.min(steps, STEPS_AT_ONCE));
           if (!replica.record) text += deliveredText(record);
         },
-        () => writeText(output, text),
+        () => writeText(output, text, name),
       );
     });
   } finally {
@@ -67,17 +68,18 @@ function deliveredText(record: EpochRecord): string {
 
 async function writeTo(
   path: string | undefined,
-  write: (output: ByteOutput) => Promise<void>,
+  write: (output: ByteOutput, name?: string) => Promise<void>,
 ): Promise<void> {
   if (path === undefined) return await write(Deno.stdout);
+  using file = await opened(path);
+  await write(file, path);
+}
+
+async function opened(path: string): Promise<Deno.FsFile> {
   try {
-    using file = await Deno.open(path, { write: true, create: true, truncate: true });
-    await write(file);
+    return await Deno.open(path, { write: true, create: true, truncate: true });
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) {
-      throw error;
-    }
-    throw new HostFileError(path, `Cannot write ${path}: ${errorText(error)}`, { cause: error });
+    throw new HostFileError(path, `Cannot write ${path}: ${openFailure(error)}`, { cause: error });
   }
 }
 

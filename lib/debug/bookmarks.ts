@@ -111,7 +111,10 @@ export class Bookmarks {
 }
 
 function read(path: string, run: string): readonly Bookmark[] {
-  if (fs.statSync(path).size > FILE_BYTES_LIMIT) throw new BookmarkError("the file is too large");
+  const status = fs.statSync(path);
+  // A pipe would wait for somebody at its other end.
+  if (!status.isFile()) throw new BookmarkError("it is not a regular file");
+  if (status.size > FILE_BYTES_LIMIT) throw new BookmarkError("the file is too large");
   let file: unknown;
   try {
     file = JSON.parse(fs.readFileSync(path, "utf8"));

@@ -63,8 +63,9 @@ export class IndexFolder {
     note: (text: string) => void,
   ): Promise<IndexFolder> {
     const folder = new IndexFolder(path, note);
-    const names = namesIn(path).filter((name) => name.endsWith(SUFFIX)).toSorted();
-    for (const name of names) await folder.#look(`${path}/${name}`, log);
+    for (const name of namesIn(path, note)) {
+      if (name.endsWith(SUFFIX)) await folder.#look(`${path}/${name}`, log);
+    }
     if (folder.isForeign) note(`Index ${path} is ignored: it belongs to another log`);
     return folder;
   }
@@ -148,6 +149,9 @@ export class IndexFolder {
     try {
       const first = await firstRecord(path);
       const { epoch, steps, base } = first;
+      if (path !== snapshotPath(this.path, steps)) {
+        throw new IndexError(`it is about step ${steps}, and not named so`);
+      }
       this.#ignored.add(steps);
       if (first.log !== checksumWord(await log.checksumAt({ number: 0, byteOffset: 0 }))) {
         this.isForeign = true;
@@ -205,13 +209,13 @@ async function consoleOf(path: string): Promise<IndexConsoleRecord[]> {
   return records;
 }
 
-function namesIn(folder: string): readonly string[] {
+/** What is in a folder, in order; nothing, with a note, in what is none. */
+function namesIn(folder: string, note: (text: string) => void): readonly string[] {
   try {
-    return fs.readdirSync(folder);
+    return fs.readdirSync(folder).toSorted();
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return [];
-    throw new HostFileError(folder, `Cannot read index ${folder}: ${errorText(error)}`, {
-      cause: error,
-    });
+    if (errorCode(error) === undefined) throw error;
+    if (errorCode(error) !== "ENOENT") note(`Index ${folder} is ignored: ${errorText(error)}`);
+    return [];
   }
 }

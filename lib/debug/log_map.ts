@@ -172,9 +172,14 @@ export class LogMap {
     if (ticks > this.endTicks) return undefined;
     const index = this.#bases.countUpTo(ticks - 1) - 1;
     if (index < 0) return this.start;
-    const step = this.#steps.at(index) +
-      stepsFor(ticks - this.#bases.at(index), this.#rates.at(index));
+    const from = this.#steps.at(index);
     const end = this.#steps.at(index + 1);
+    const [wanted, rate] = [ticks - this.#bases.at(index), this.#rates.at(index)];
+    // Most time passes between epochs, of which steps tell nothing.
+    if (ticksOf(end - from, rate) < wanted) {
+      return { epoch: this.#first + index + 1, step: end };
+    }
+    const step = from + stepsFor(wanted, rate);
     return step < end
       ? { epoch: this.#first + index, step }
       : { epoch: this.#first + index + 1, step: end };

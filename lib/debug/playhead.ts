@@ -5,9 +5,10 @@ import type { EpochRecord } from "../epoch/record.ts";
 import type { Replica, ReplicaEvents } from "../epoch/replica.ts";
 import { pageBytes } from "../log/limits.ts";
 import { LogError } from "../log/log_error.ts";
+import type { LogItem } from "../log/record_decoder.ts";
 import { SnapshotRestorer } from "../replica/restore.ts";
 import { ChangedPages } from "./changed_pages.ts";
-import type { KeySnapshot } from "./log_map.ts";
+import type { KeySnapshot, Place } from "./log_map.ts";
 import type { Moment } from "./moment.ts";
 import type { LogCursor, StoredLog } from "./stored_log.ts";
 
@@ -98,9 +99,12 @@ export class Playhead {
     const cursor = this.log.recordsAfter(snapshot.before);
     for (;;) {
       const item = await cursor.next();
-      if (!item) throw new Error(`The snapshot of epoch ${snapshot.epoch} is not where it was`);
+      if (!item) throw this.#cut(snapshot.before);
       const replica = restorer.accept(item, this.events);
       if (!replica) continue;
+      if (replica.epoch !== snapshot.epoch || replica.machine.steps !== snapshot.step) {
+        throw contradicted(item);
+      }
       this.put(replica);
       this.#cursor = cursor;
       return;
@@ -134,16 +138,27 @@ export class Playhead {
     this.#cursor ??= this.log.recordsAfter(this.log.map.placeOf(epoch));
     for (;;) {
       const item = await this.#cursor.next();
-      if (!item) throw new RangeError(`The log ends after epoch ${epoch}`);
-      const { record, number: recordNumber, byteOffset } = item;
+      if (!item) throw this.#cut(this.log.map.placeOf(epoch));
+      const { record } = item;
       if (record.kind !== "epoch") continue;
       const steps = this.replica.machine.steps + record.steps;
       if (record.epoch === epoch + 1 && this.log.map.atEpoch(epoch + 1)?.step === steps) {
         return record;
       }
-      const place = { recordNumber, byteOffset, recordKind: record.kind };
-      const text = "The log's map says otherwise: remove its index, if it has one";
-      throw new LogError("out-of-order", place, text);
+      throw contradicted(item);
     }
   }
+
+  /** Somebody has cut the log since it was opened, somewhere behind this record. */
+  #cut({ number }: Place): LogError {
+    const place = { recordNumber: number + 1, byteOffset: this.log.ending.byteLength };
+    return new LogError("damaged", place, "Records before this place are no longer there");
+  }
+}
+
+/** The log is not what its map says. */
+function contradicted({ record, number: recordNumber, byteOffset }: LogItem): LogError {
+  const place = { recordNumber, byteOffset, recordKind: record.kind };
+  const text = "The log's map says otherwise: remove its index, if it has one";
+  return new LogError("out-of-order", place, text);
 }

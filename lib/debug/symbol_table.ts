@@ -89,6 +89,7 @@ function elfSymbols(file: Uint8Array): CodeSymbol[] {
     view.getUint16(60, true) * SECTION_BYTES,
   );
   const symbols: CodeSymbol[] = [];
+  let tableBytes = 0;
   for (let at = 0; at < sections.byteLength; at += SECTION_BYTES) {
     if (sections.getUint32(at + 4, true) !== SYMBOL_TABLE) continue;
     const names = sections.getUint32(at + 40, true) * SECTION_BYTES;
@@ -96,6 +97,9 @@ function elfSymbols(file: Uint8Array): CodeSymbol[] {
       throw new SymbolError("its symbol table has no names");
     }
     const table = contents(file, sections, at);
+    // Many sections over the same bytes would make a small file take forever.
+    tableBytes += table.byteLength;
+    if (tableBytes > file.length) throw new SymbolError("its symbol tables overlap");
     const text = contents(file, sections, names);
     for (let entry = 0; entry + SYMBOL_BYTES <= table.byteLength; entry += SYMBOL_BYTES) {
       const kind = table.getUint8(entry + 4) & 15;

@@ -62,8 +62,9 @@ const OPEN_FAILURES: ReadonlyMap<string, string> = new Map([
  * @throws {HostFileError} naming the path and the reason
  */
 export function openPositionalFile(path: string, mode: OpenMode): PositionalFile {
-  const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
-  const flags = (mode.access === "read" ? O_RDONLY : O_RDWR) |
+  const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NONBLOCK } = fs.constants;
+  // A pipe, which is refused below, must not wait for somebody at its other end.
+  const flags = O_NONBLOCK | (mode.access === "read" ? O_RDONLY : O_RDWR) |
     (mode.create === "if-missing" ? O_CREAT : 0) |
     (mode.create === "new" ? O_CREAT | O_EXCL : 0);
   let descriptor: number;

@@ -55,3 +55,24 @@ Deno.test("a trace tells what came from outside, and each interrupt", () =>
     assert(/\n# epoch \d+ ends: completion 0 done 512 bytes\n\d+ M [0-9a-f]{16} /.test(stdout));
     assert(/\n\d+ M [0-9a-f]{16} -- machine external interrupt to [0-9a-f]{16}\n/.test(stdout));
   }));
+
+Deno.test("a trace that cannot be written, and symbols without an end, are told in a line", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    await Deno.writeFile(path, (await recordGuest("hello")).log);
+    const { code, stderr } = await lockstep(["trace", path, "-o", folder]);
+    const refusal = `lockstep: Cannot write ${folder}: it is a directory: name a file\n`;
+    assertEquals([code, stderr], [65, refusal]);
+    await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output();
+    const replayed = await lockstep(["replay", `${folder}/pipe`, "--to", "5"]);
+    const irregular = `lockstep: Cannot use ${folder}/pipe: it is not a regular file\n`;
+    assertEquals([replayed.code, replayed.stderr], [65, irregular]);
+    for (const words of [["trace", path], ["inspect", path], ["replay", path, "--to", "5"]]) {
+      const full = await new Deno.Command("sh", {
+        args: ["-c", `${shellLine(words)} >/dev/full`],
+        ...{ stdin: "null", stderr: "piped", env: { NO_COLOR: "1" } },
+      }).output();
+      const said = "lockstep: Cannot write standard output: no space is left: free some and try again\n";
+      assertEquals([full.code, new TextDecoder().decode(full.stderr)], [65, said], words[0]);
+    }
+  }));
