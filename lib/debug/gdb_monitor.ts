@@ -1,8 +1,7 @@
 /** The commands behind gdb's `monitor`, in one table. */
 import type { EpochRecord } from "../epoch/record.ts";
-import { HostFileError } from "../host/fault.ts";
 import { type Bookmark, BookmarkError } from "./bookmarks.ts";
-import type { GdbTarget } from "./gdb_target.ts";
+import { type GdbTarget, isOfLog } from "./gdb_target.ts";
 import type { Moment } from "./moment.ts";
 import { parsePosition, PositionError, positionForms, secondsText } from "./position.ts";
 import { momentOf } from "./position_moment.ts";
@@ -72,12 +71,16 @@ export async function monitor(
   const [, name, operand] = /^\s*(\S*)\s*(.*?)\s*$/s.exec(line)!;
   const row = rows.find((row) => row.name === name);
   if (!row) return `There is no command ${JSON.stringify(name)}. There are:\n${help}`;
+  const { timeline } = target;
+  const here = timeline.moment;
   try {
     return await row.run(target, operand!, signal);
   } catch (error) {
+    // Where the log is damaged, or diverges, it cannot stand.
+    if (!timeline.isStanding) await timeline.seek(here);
     if (signal.aborted) return `Interrupted\n${when(target)}${STALE}`;
     const isKnown = error instanceof PositionError || error instanceof BookmarkError ||
-      error instanceof HostFileError;
+      isOfLog(error);
     if (isKnown) return `${error.message}\n`;
     throw error;
   }

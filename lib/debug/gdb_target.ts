@@ -111,7 +111,8 @@ export class GdbTarget {
   }
 }
 
-function isOfLog(error: unknown): error is Error {
+/** Whether the log, or its file, is what is wrong. */
+export function isOfLog(error: unknown): error is Error {
   return error instanceof DivergenceError || error instanceof LogError ||
     error instanceof HostFileError;
 }

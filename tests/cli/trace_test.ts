@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fixture } from "../guests/fixture.ts";
 import { withFolder } from "../host/temporary_folder.ts";
-import { lockstep } from "./lockstep_process.ts";
+import { recordGuest } from "../replay/recording.ts";
+import { lockstep, shellLine } from "./lockstep_process.ts";
 
 Deno.test("trace writes the instructions between two positions, with symbols", () =>
   withFolder(async (folder) => {
@@ -72,7 +73,8 @@ Deno.test("a trace that cannot be written, and symbols without an end, are told 
         args: ["-c", `${shellLine(words)} >/dev/full`],
         ...{ stdin: "null", stderr: "piped", env: { NO_COLOR: "1" } },
       }).output();
-      const said = "lockstep: Cannot write standard output: no space is left: free some and try again\n";
+      const said =
+        "lockstep: Cannot write standard output: no space is left: free some and try again\n";
       assertEquals([full.code, new TextDecoder().decode(full.stderr)], [65, said], words[0]);
     }
   }));

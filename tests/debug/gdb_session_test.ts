@@ -7,6 +7,7 @@ import { targetDescription } from "../../lib/debug/gdb_registers.ts";
 import { serveGdb } from "../../lib/debug/gdb_session.ts";
 import type { GdbTargetParts } from "../../lib/debug/gdb_target.ts";
 import { Seeded } from "../epoch/seeded.ts";
+import { logOf, recordsOf } from "../replay/log_editing.ts";
 import { recordGuest } from "../replay/recording.ts";
 import { request, withGdb, withGdbAt } from "./gdb_client.ts";
 import { straightReplay } from "./straight_replay.ts";
@@ -244,5 +245,22 @@ Deno.test("while the recording is opened gdb is kept waiting, by what it skips",
     await writer.close();
     while (!(await reader.read()).done);
     assertEquals(await ended, "disconnected");
+  });
+});
+
+Deno.test("going to where the log diverges is told, and it stays where it was", async () => {
+  const altered = recordsOf(log).map((record) =>
+    record.kind === "epoch" && record.epoch === 3
+      ? { ...record, digest: { ...record.digest, state: record.digest.state ^ 1n } }
+      : record
+  );
+  await withGdb(logOf(altered), async (gdb) => {
+    await gdb.monitor("seek 100");
+    const digest = await gdb.monitor("digest");
+    assertMatch(await gdb.monitor("seek end"), /epoch 3\b.*\n$/);
+    assertEquals(await gdb.monitor("digest"), digest);
+    assertMatch(await gdb.monitor("seek console:'never said'"), /epoch 3\b.*\n$/);
+    assertEquals(await gdb.monitor("digest"), digest);
+    assertMatch(await gdb.ask("?"), isStop);
   });
 });

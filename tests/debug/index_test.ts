@@ -164,6 +164,39 @@ Deno.test("damaged, missing and foreign files of an index are told in a line, an
     await assertRejects(() => makeIndex(path, options({ note() {} })), IndexingError, "remove it");
   }));
 
+Deno.test("pipes, folders and files under other names in an index are told in a line", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const { log, steps } = await recorded("paging");
+    await Deno.writeFile(path, log);
+    const straight = await straightReplay(log, [steps - 10, 1000]);
+    await makeIndex(path, options({ everySteps: Math.floor(steps / 4) }));
+    const [first, ...others] = await filesOf(path);
+    const strange = `${indexPath(path)}/${"1".padStart(16, "0")}.snapshot`;
+    await Deno.copyFile(others.at(-1)!, strange);
+    const misnamed = await assertExact(path, straight);
+    assertEquals(misnamed.length, 1);
+    assertMatch(
+      misnamed[0]!,
+      /^Index file .*0001\.snapshot is ignored: it is about step \d+, and not named so$/,
+    );
+    await Deno.remove(strange);
+    const map = `${indexPath(path)}/map`;
+    for (const name of [map, first!]) {
+      await Deno.rename(name, `${folder}/kept`);
+      await new Deno.Command("mkfifo", { args: [name] }).output();
+      const [note] = await assertExact(path, straight);
+      assertMatch(note!, /^Index file .* is ignored: .* it is not a regular file$/);
+      await Deno.remove(name);
+      await Deno.rename(`${folder}/kept`, name);
+    }
+    await Deno.remove(indexPath(path), { recursive: true });
+    await Deno.writeTextFile(indexPath(path), "This is no folder\n");
+    const [note, ...more] = await assertExact(path, straight);
+    assertMatch(note!, /^Index .* is ignored: ENOTDIR/);
+    assertEquals(more, []);
+  }));
+
 Deno.test("an index of a log that has grown, or was cut, still serves, and can be gone on with", () =>
   withFolder(async (folder) => {
     const path = `${folder}/run.log`;

@@ -3,9 +3,11 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { parsePosition, PositionError } from "../../lib/debug/position.ts";
 import { momentOf } from "../../lib/debug/position_moment.ts";
 import { Timeline, type TimelineOptions } from "../../lib/debug/timeline.ts";
+import { LogError } from "../../lib/log/log_error.ts";
 import { Seeded } from "../epoch/seeded.ts";
 import { withFolder } from "../host/temporary_folder.ts";
 import { freshOptions, guestCases } from "../replay/guest_cases.ts";
+import { logOf, recordsOf } from "../replay/log_editing.ts";
 import { recordGuest } from "../replay/recording.ts";
 import { type Standing, straightReplay } from "./straight_replay.ts";
 
@@ -126,5 +128,43 @@ Deno.test("positions by epoch, time and console text are exact", async () => {
       const { message } = await assertRejects(() => at(beyond), PositionError);
       assert(message.includes(end), message);
     }
+  });
+});
+
+Deno.test("a log that is cut while it is open is told to be, and serves up to there", () =>
+  withFolder(async (folder) => {
+    const { log } = await recordGuest("clock", { epochSteps: (random) => random.upTo(200) });
+    const path = `${folder}/run.log`;
+    await Deno.writeFile(path, log);
+    const timeline = await Timeline.open(path);
+    try {
+      await timeline.seek(timeline.start);
+      const before = timeline.moment;
+      const digest = timeline.machine.snapshotDigest();
+      // Some of it has been read ahead.
+      await Deno.truncate(path, Math.floor(log.length / 3));
+      await assertRejects(() => timeline.seek(timeline.end), LogError, "no longer there");
+      await timeline.seek(before);
+      assertEquals(timeline.machine.snapshotDigest(), digest);
+    } finally {
+      timeline.close();
+    }
+  }));
+
+Deno.test("a time in an epoch that nearly stands still, and jumps to the end of time, is found at once", async () => {
+  const { log } = await recordGuest("hello", { epochSteps: () => 100 });
+  const records = recordsOf(log);
+  const [first, second] = records.filter((record) => record.kind === "epoch");
+  const altered = records.map((record) => {
+    if (record.kind !== "epoch") return record;
+    if (record === first) return { ...record, time: { ...record.time, rate: 1 } };
+    return { ...record, time: { base: Number.MAX_SAFE_INTEGER, rate: 1 } };
+  });
+  await withTimeline(logOf(altered), {}, (timeline) => {
+    const end = timeline.epochEnd(second!.epoch)!;
+    for (const ticks of [2 ** 40, 2 ** 52 + 1, Number.MAX_SAFE_INTEGER]) {
+      assertEquals(timeline.momentAtTime(ticks), end);
+    }
+    return Promise.resolve();
   });
 });

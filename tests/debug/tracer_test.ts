@@ -1,7 +1,7 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { Machine } from "../../lib/board/machine.ts";
 import { instructionAt, NextInstruction } from "../../lib/debug/next_instruction.ts";
-import { readSymbols, SymbolTable } from "../../lib/debug/symbol_table.ts";
+import { readSymbols, SymbolError, SymbolTable } from "../../lib/debug/symbol_table.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
 import { Tracer } from "../../lib/debug/tracer.ts";
 import { HartBlock } from "../../lib/cpu/hart_block.ts";
@@ -145,4 +145,30 @@ Deno.test("a file that is cut or altered anywhere gives symbols or a reason, and
     altered[at]! ^= 0xff;
     assertMatch(outcome(altered), /^(symbols|SymbolError)$/, `byte ${at}`);
   }
+});
+
+Deno.test("many symbol tables over the same bytes of a file are refused at once", async () => {
+  const elf = await Deno.readFile(fixture("hello"));
+  const view = new DataView(elf.buffer);
+  const [sectionsAt, count] = [Number(view.getBigUint64(40, true)), view.getUint16(60, true)];
+  const sections = Array.from({ length: count }, (_, index) => {
+    const at = sectionsAt + 64 * index;
+    return elf.slice(at, at + 64);
+  });
+  const table = sections.find((section) => new DataView(section.buffer).getUint32(4, true) === 2)!;
+  const most = 0xffff;
+  const file = new Uint8Array(elf.length + 64 * most);
+  file.set(elf);
+  for (let index = 0; index < most; index++) {
+    file.set(sections[index] ?? table, elf.length + 64 * index);
+  }
+  const altered = new DataView(file.buffer);
+  altered.setBigUint64(40, BigInt(elf.length), true);
+  altered.setUint16(60, most, true);
+  // Each one would be as large as the file.
+  for (let index = count; index < most; index++) {
+    altered.setBigUint64(elf.length + 64 * index + 24, 0n, true);
+    altered.setBigUint64(elf.length + 64 * index + 32, BigInt(file.length), true);
+  }
+  assertThrows(() => readSymbols(file), SymbolError, "overlap");
 });
