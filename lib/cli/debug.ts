@@ -7,6 +7,7 @@ import { momentOf } from "../debug/position_moment.ts";
 import { positionForms } from "../debug/position.ts";
 import { Timeline } from "../debug/timeline.ts";
 import {
+  connectionsOf,
   listenLoopback,
   type LoopbackAddress,
   loopbackText,
@@ -93,7 +94,7 @@ async function serveAt(
   parts: GdbTargetParts,
   reporter: Reporter,
 ): Promise<void> {
-  const listener = listenLoopback(address);
+  using listener = listenLoopback(address);
   let present: Deno.TcpConn | undefined;
   const stop = () => {
     listener.close();
@@ -103,12 +104,11 @@ async function serveAt(
   using _signals = onSignals({ interrupt: stop, terminate: stop });
   const { port } = listener.addr;
   reporter.note(`In gdb: target remote ${loopbackText({ ...address, port })}`);
-  for await (const connection of listener) {
+  for await (const connection of connectionsOf(listener)) {
     present = connection;
     const ending = await serveGdb(connection, () => Promise.resolve(parts));
     present = undefined;
     reporter.note(ENDINGS[ending]);
-    // Leaving the loop closes the listener.
     if (ending === "killed") return;
   }
 }

@@ -47,3 +47,29 @@ export function listenLoopback(address: LoopbackAddress): Deno.TcpListener {
     });
   }
 }
+
+/** Who connects, one after the other, until the listener is closed. */
+export async function* connectionsOf(
+  listener: Deno.TcpListener,
+): AsyncGenerator<Deno.TcpConn, void, undefined> {
+  for (;;) {
+    let connection: Deno.TcpConn;
+    try {
+      connection = await listener.accept();
+    } catch (error) {
+      // Closed, also while somebody was waited for.
+      if (error instanceof Deno.errors.BadResource) return;
+      if (error instanceof Deno.errors.Interrupted) return;
+      if (hasLeft(error)) continue;
+      throw error;
+    }
+    yield connection;
+  }
+}
+
+/** Whether somebody had connected, and was gone before we looked. */
+function hasLeft(error: unknown): boolean {
+  return error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted;
+}
