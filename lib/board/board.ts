@@ -43,8 +43,10 @@ export interface BoardSurroundings {
   readonly fields: FieldAllocator;
   /** Guest time now, in ticks. */
   readonly time: () => number;
-  /** Ends the present run behind this instruction. */
+  /** Ends the present run, and the epoch, behind this instruction. */
   readonly requestStop: () => void;
+  /** Ends the present run only: how far it may go has to be computed again. */
+  readonly timerChanged: () => void;
   /** The environment's time of day. */
   readonly readClock: () => bigint;
 }
@@ -76,21 +78,21 @@ export class Board {
   constructor(surroundings: BoardSurroundings) {
     this.#surroundings = surroundings;
     const { configuration, memory, hart, fields, time, requestStop, readClock } = surroundings;
+    const timerHost = { time, requestStop: surroundings.timerChanged };
     const setInterrupt = (bit: 1 | 3 | 5 | 7 | 9 | 11, level: boolean) =>
       hart.setInterrupt(bit, level);
     const line = (source: number) => (level: boolean) => this.#plic.setLine(source, level);
 
     this.#plic = new Plic(fields, setInterrupt);
-    this.#softwareInterrupts = new SoftwareInterrupts(fields, { time, requestStop, setInterrupt });
-    this.#timer = new Timer(fields, { time, requestStop, setInterrupt });
+    this.#softwareInterrupts = new SoftwareInterrupts(fields, { ...timerHost, setInterrupt });
+    this.#timer = new Timer(fields, { ...timerHost, setInterrupt });
     this.console = new ConsoleOutput(fields, requestStop);
     this.uart = new Uart(fields, {
       transmit: (byte) => this.console.put(byte),
       setLine: line(interrupts.uart),
     });
     this.#realTimeClock = new RealTimeClock(fields, {
-      time,
-      requestStop,
+      ...timerHost,
       readClock,
       setLine: line(interrupts.realTimeClock),
     });
@@ -217,10 +219,12 @@ export class Board {
   }
 
   #firmware(setInterrupt: (bit: 1 | 5, level: boolean) => void): Sbi {
-    const { hart, fields, memory, time, requestStop } = this.#surroundings;
+    const { hart, fields, memory, time, timerChanged } = this.#surroundings;
     const { console } = this;
     const sbi = new Sbi(fields, {
-      ...{ memory, time, requestStop, setInterrupt },
+      ...{ memory, time, setInterrupt },
+      // A hart that has stopped itself waits, which ends the epoch anyway.
+      requestStop: timerChanged,
       get consoleRoom() {
         return console.room;
       },

@@ -72,6 +72,7 @@ export class Machine {
   readonly #clock: GuestClock;
   readonly #board: Board;
   #running = false;
+  #epochOver = false;
   #reads = 0;
 
   private constructor(configuration: MachineConfiguration, image: BootImage, memory: GuestMemory) {
@@ -87,6 +88,7 @@ export class Machine {
       ...{ configuration, memory, hart: this.#hart, bus, fields: this.#fields },
       time: () => this.time,
       requestStop: () => this.#requestStop(),
+      timerChanged: () => this.#endRun(),
       readClock: () => this.#readClock(),
     });
   }
@@ -119,6 +121,7 @@ export class Machine {
     checkTime(time, this.time);
     this.#clock.start(time, this.#hart.steps);
     this.#reads = 0;
+    this.#epochOver = false;
     this.#hart.startEpoch();
   }
 
@@ -137,6 +140,14 @@ export class Machine {
     } finally {
       this.#running = false;
     }
+  }
+
+  /**
+   * Whether something asks that this epoch ends here: the guest waits, has issued an operation, powers off
+   * or resets, or a bound is reached. A run that has ended without it may be followed by another.
+   */
+  get epochOver(): boolean {
+    return this.#epochOver || this.waiting;
   }
 
   /** Steps since power-on. */
@@ -348,6 +359,11 @@ export class Machine {
   }
 
   #requestStop(): void {
+    this.#epochOver = true;
+    this.#endRun();
+  }
+
+  #endRun(): void {
     if (this.#running) this.#hart.requestStop();
   }
 

@@ -132,18 +132,20 @@ export class Hypervisor {
     const busy = machine.outstanding.size > 0 ||
       arrivals.pending(machine.consoleInputRoom, machine.frameRoom);
     const ticks = busy ? policy.busyTicks : policy.longestTicks;
-    const budget = Math.min(policy.epochSteps, this.#time.stepsIn(ticks), machine.stepsToTimer);
+    const budget = Math.min(policy.epochSteps, this.#time.stepsIn(ticks));
     const before = clock.monotonicTicks();
     let steps = 0;
     let elapsed = 0;
     // The budget follows the measured speed; a guest that turns slow is cut off by the clock.
     while (steps < budget && elapsed < ticks) {
-      const slice = Math.min(SLICE_STEPS, budget - steps);
+      // The guest may have moved its timer: where it is due the epoch ends.
+      const slice = Math.min(SLICE_STEPS, budget - steps, machine.stepsToTimer);
+      if (slice === 0) break;
       const done = machine.run(slice);
       steps += done;
       elapsed = clock.monotonicTicks() - before;
       // What the guest has sent in this slice leaves together, and soon.
-      if (done < slice || machine.hasFrames) break;
+      if (done === 0 || machine.epochOver || machine.hasFrames) break;
     }
     this.#time.measure(steps, elapsed);
     return steps;

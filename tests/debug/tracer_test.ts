@@ -20,7 +20,7 @@ interface Line {
 }
 
 function parse(line: string): Line {
-  const match = /^(\d+) ([USM]) ([0-9a-f]{16})(?: ([0-9a-f]{4,8}) +(.*?))?(?: -- (.*))?$/.exec(
+  const match = /^(\d+) ([USM]) ([0-9a-f]{16})(?: +\?| ([0-9a-f]{4,8}) +(.*?))?(?: -- (.*))?$/.exec(
     line,
   );
   if (!match) throw new Error(`No line of a trace: ${line}`);

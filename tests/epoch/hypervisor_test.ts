@@ -1,7 +1,7 @@
 /** Where the primary ends its epochs (design sections 4 and 6), in simulated time. */
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_POLICY } from "../../lib/epoch/policy.ts";
-import { RATE_SCALE, ticksOf } from "../../lib/epoch/guest_time.ts";
+import { POWER_ON_TIME, RATE_SCALE, ticksOf } from "../../lib/epoch/guest_time.ts";
 import {
   GuestScript,
   payBill,
@@ -154,20 +154,29 @@ Deno.test("an epoch ends at the step in which time reaches the comparator", asyn
   assert(time.base >= Number(due));
 });
 
-Deno.test("a comparator that is written in mid-epoch shortens the budget that is left", async () => {
+Deno.test("a comparator that is written in mid-epoch ends the epoch where it is due, and not before", async () => {
   const script = new GuestScript().csrSet(mie, machineTimer);
   // The comparator is 0 at power-on, and pending: it is set far away, then near.
   script.store(comparator, 1n << 40n, 8).raw(...new Array(10_000).fill(0x13));
   script.store(comparator, 10_000n, 8).loopForEver();
-  const rig = new Rig(scriptedMachine(script), { stopAfterEpochs: 5 });
+  const rig = new Rig(scriptedMachine(script), { stopAfterEpochs: 2 });
   await rig.run();
-  const [far, near, fired] = rig.epochs;
-  assert(far!.record.steps < 100 && far!.timerDueTicks === 2 ** 40);
-  assert(near!.record.steps > 10_000 && near!.record.steps < 10_100);
-  assertEquals(near!.timerDueTicks, 10_000);
-  assertEquals(fired!.timerDueTicks, Infinity);
-  const { base, rate } = near!.record.time;
-  assertEquals(fired!.record.steps, Math.ceil((10_000 - base) * RATE_SCALE / rate));
+  const { record: { steps, time }, timerDueTicks } = rig.epochs[0]!;
+  assertEquals(steps, Math.ceil(10_000 * RATE_SCALE / POWER_ON_TIME.rate));
+  assert(time.base >= 10_000);
+  assertEquals(timerDueTicks, Infinity);
+});
+
+Deno.test("a guest whose timer is due sooner than an epoch's end takes goes on all the same", async () => {
+  // Its handler sets the timer again, 5 microseconds on; the loop behind it counts.
+  const machine = await bootGuest("paging", { ramBytes: 8 << 20 });
+  const afterEpoch = ({ clock }: Rig) => clock.advance(90);
+  const rig = new Rig(machine, { stopAfterEpochs: 1000, afterEpoch });
+  await rig.run();
+  // The first epochs have no timer yet.
+  const interrupted = rig.epochs.slice(-500).map(({ record }) => record.steps);
+  const average = interrupted.reduce((sum, steps) => sum + steps, 0) / interrupted.length;
+  assert(average > 100, `${average} steps in an epoch, with the handler's 19`);
 });
 
 Deno.test("WFI ends its epoch, and an epoch of no step wakes the guest when its timer is due", async () => {
@@ -297,6 +306,6 @@ Deno.test("the same host gives the same epochs", async () => {
     return rig.epochs.map(({ record }) => record);
   };
   const first = await records();
-  assert(first.length > 50);
+  assert(first.length > 30);
   assertEquals(await records(), first);
 });

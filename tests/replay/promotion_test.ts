@@ -58,7 +58,7 @@ Deno.test("the bank is sound after a promotion at any epoch, and the new log rep
 
 Deno.test("a log that goes through a promotion replays as one, uncertain interrupts and all", async () => {
   let uncertain = 0;
-  for (let epoch = 40; epoch < 100; epoch += 9) {
+  for (let epoch = 40; epoch < 100; epoch += 5) {
     const { primary, disk } = await killedTeller(epoch);
     const sink = new MemorySink();
     const copy = new LogCopy(sink.stream, (reason) => {

@@ -56,7 +56,7 @@ Deno.test("guest time does not outrun a host of constant speed, and keeps up wit
       betweenEpochs: ({ clock, live }: RecordingStage) =>
         leads.push(live.figures.guestTicks - (clock.monotonicTicks() - 1_000_000)),
     });
-    assert(leads.length > 100);
+    assert(leads.length > 60);
     // In turns it is the host's time that has been sampled, to the tick, less what a turn costs.
     for (const lead of leads) assert(lead <= 0 && lead >= -25, `Guest time is ahead by ${lead}`);
     assertTimeGoesOn(epochsOf(log));
