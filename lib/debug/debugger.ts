@@ -128,7 +128,10 @@ export class Debugger {
     if (high.step === start) return { kind: "start" };
     let stretch = this.#triggers.length === 0 ? Infinity : STRETCH_STEPS.first as number;
     while (high.step > start) {
-      const low = timeline.momentAt(Math.max(start, high.step - stretch))!;
+      const least = timeline.momentAt(Math.max(start, high.step - stretch))!;
+      // What is executed on the way there is searched as well, unless that is much more.
+      const entry = timeline.entryTo(least);
+      const low = high.step - entry.step <= 2 * stretch ? entry : least;
       const hit = low.step === start && this.#triggers.length === 0
         ? undefined
         : await this.#lastHit(low, high, signal);

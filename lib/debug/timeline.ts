@@ -237,6 +237,17 @@ export class Timeline {
     return found && { epoch: found.epoch, step: found.step };
   }
 
+  /** Where executing begins when it goes to `moment` from anywhere behind it. */
+  entryTo(moment: Moment): Moment {
+    const checkpoint = this.#checkpoints.latestUpTo(moment);
+    const stored = this.#storedUpTo(moment);
+    const work = workUpTo(stored) - COST_STEPS.stored;
+    const { epoch, step } = checkpoint && workUpTo(checkpoint) - COST_STEPS.checkpoint >= work
+      ? checkpoint
+      : stored;
+    return { epoch, step };
+  }
+
   /** How many checkpoints there are, and how many bytes they take, about. */
   get checkpointFigures(): { readonly count: number; readonly bytes: number } {
     const { count, bytes } = this.#checkpoints;

@@ -130,3 +130,33 @@ Deno.test("a page that was in the TLB is watched from then on, and any more when
   assertEquals(stops(machine, [], 20).length, 0);
   assertUnaltered(machine, RAM, ...words);
 });
+
+Deno.test("armed code that the guest rewrites stays armed, and executes what it has become", () => {
+  const addTwo = encode("addi", { rd: 1, rs1: 1, imm: 2 });
+  const words = [
+    encode("sw", { rs1: 4, rs2: 3, imm: 12 }),
+    encode("xor", { rd: 3, rs1: 3, rs2: 5 }),
+    addOne,
+    addOne,
+    encode("jal", { imm: -16 }),
+  ];
+  const start = (): TestMachine => {
+    const machine = machineAt(RAM, ...words);
+    machine.set({ x3: addTwo, x4: RAM, x5: addOne ^ addTwo });
+    return machine;
+  };
+  for (const armed of [[RAM + 12], [RAM + 8, RAM + 12], [RAM + 14, RAM + 12], [RAM + 10]]) {
+    const machine = start();
+    const places = stops(machine, armed.map((address) => trigger("execute", address)), 23);
+    const passes = [0, 5, 10, 15, 20];
+    const expected = armed.filter((address) => address % 4 === 0).map((at) => (at - RAM) / 4);
+    assertEquals(
+      places,
+      passes.flatMap((pass) => expected.map((index) => [pass + index, RAM + 4 * index]))
+        .filter(([step]) => step! < 23),
+    );
+    const plain = start();
+    plain.hart.run(machine.hart.steps);
+    assertEquals(machine.digest(), plain.digest());
+  }
+});
