@@ -17,7 +17,7 @@ export interface EngineChoice {
 }
 
 /** The engine of whoever does not choose. Translating costs as much as interpreting code some thousand times. */
-export const DEFAULT_ENGINE: EngineChoice = { engine: "interpreter", hotAt: 20_000 };
+export const DEFAULT_ENGINE: EngineChoice = { engine: "mixed", hotAt: 20_000 };
 
 let chosen = DEFAULT_ENGINE;
 

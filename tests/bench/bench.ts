@@ -29,8 +29,9 @@ interface Goal {
 }
 
 const goals: readonly Goal[] = [
-  { here: "run", peer: "qemu", ratio: 0.2 },
-  { here: "record", peer: "qemu rr=record", ratio: 0.3 },
+  { here: "run", peer: "interpreter", ratio: 1.5 },
+  { here: "run", peer: "qemu", ratio: 0.4 },
+  { here: "record", peer: "qemu rr=record", ratio: 0.6 },
 ];
 
 const QEMU = "qemu-system-riscv64";
@@ -46,8 +47,14 @@ function contestants(folder: string, peer: boolean): readonly Contestant[] {
   const virt = ["-M", "virt", "-bios", "none", "-display", "none", "-monitor", "none"];
   const qemu = [...virt, "-serial", "stdio", "-kernel", elf];
   const recording = `shift=0,rr=record,rrfile=${folder}/qemu.log`;
+  const run = [...lockstep, "run", "bench", "--quiet"];
   const here = [
-    { name: "run", command: Deno.execPath(), args: [...lockstep, "run", "bench", "--quiet"] },
+    { name: "run", command: Deno.execPath(), args: run },
+    {
+      name: "interpreter",
+      command: Deno.execPath(),
+      args: [...run, "--engine", "interpreter"],
+    },
     {
       name: "record",
       command: Deno.execPath(),
