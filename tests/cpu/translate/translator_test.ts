@@ -1,0 +1,90 @@
+/** When code is translated, and how much of it is kept. */
+import { assert, assertEquals } from "@std/assert";
+import { chooseEngine, DEFAULT_ENGINE, type EngineChoice } from "../../../lib/cpu/engine.ts";
+import { encode } from "../assembly.ts";
+import { RAM, TestMachine } from "../test_machine.ts";
+
+/** Three times round a loop of two instructions. */
+const loop = [
+  encode("addi", { rd: 5, rs1: 0, imm: 3 }),
+  encode("addi", { rd: 5, rs1: 5, imm: -1 }),
+  encode("bne", { rs1: 5, rs2: 0, imm: -4 }),
+];
+
+/** A machine that is about to execute these instructions. */
+function machineOn(engine: Partial<EngineChoice>, ...words: readonly number[]): TestMachine {
+  chooseEngine(engine);
+  try {
+    const machine = new TestMachine();
+    machine.load(RAM, ...words);
+    machine.hart.reset(RAM, 0n, 0n);
+    machine.hart.startEpoch();
+    return machine;
+  } finally {
+    chooseEngine(DEFAULT_ENGINE);
+  }
+}
+
+/** How many modules are made while `act` runs. */
+function modulesMade(act: () => void): number {
+  const { Module } = WebAssembly;
+  let made = 0;
+  WebAssembly.Module = class extends Module {
+    constructor(bytes: BufferSource) {
+      super(bytes);
+      made++;
+    }
+  };
+  try {
+    act();
+  } finally {
+    WebAssembly.Module = Module;
+  }
+  return made;
+}
+
+const backToStart = encode("jal", { imm: -4 * loop.length });
+
+Deno.test("code is translated once it is hot, by the mixed engine only", () => {
+  const run = (engine: Partial<EngineChoice>) => {
+    const machine = machineOn(engine, ...loop, backToStart);
+    return modulesMade(() => {
+      for (let slice = 0; slice < 20; slice++) machine.hart.run(100);
+    });
+  };
+  assertEquals(run({ engine: "interpreter" }), 0);
+  assertEquals(run({ engine: "mixed", hotAt: 10_000 }), 0);
+  const made = run({ engine: "mixed", hotAt: 50 });
+  assert(made >= 1 && made <= 2, `${made}`);
+});
+
+Deno.test("more hot code than is kept runs on, and right", () => {
+  const LOOPS = 6000;
+  const words = Array.from({ length: LOOPS }, () => loop).flat();
+  const jump = [encode("auipc", { rd: 6, imm: -0x12000 }), encode("jalr", { rs1: 6 })];
+  const whole = [...words, ...jump];
+  // The way back is a whole number of pages.
+  while ((whole.length - 2) * 4 !== 0x12000) whole.splice(words.length, 0, encode("addi"));
+  const machines = [{ engine: "interpreter" }, { engine: "mixed", hotAt: 1 }] as const;
+  const [expected, found] = machines.map((engine) => machineOn(engine, ...whole));
+  for (let slice = 0; slice < 150; slice++) {
+    for (const machine of [expected!, found!]) assertEquals(machine.hart.run(1777), 1777);
+    assertEquals(found!.digest(), expected!.digest());
+  }
+});
+
+Deno.test("code that rewrites itself all the time is given up, and stays right", () => {
+  // Each time round stores the second instruction anew, which counts.
+  const program = [
+    encode("addi", { rd: 7, rs1: 7, imm: 1 }),
+    encode("sw", { rs1: 8, rs2: 9 }),
+    encode("jal", { imm: -8 }),
+  ];
+  const machine = machineOn({ engine: "mixed", hotAt: 2 }, ...program);
+  machine.set({ x8: RAM + 8, x9: program[2]! });
+  const made = modulesMade(() => {
+    for (let slice = 0; slice < 1000; slice++) assertEquals(machine.hart.run(300), 300);
+  });
+  assertEquals(machine.x(7), 100_000n);
+  assert(made < 40, `${made}`);
+});
