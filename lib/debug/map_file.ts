@@ -186,6 +186,7 @@ async function readMap(folder: string): Promise<SavedMap> {
   if (columns.rates.some((rate) => rate < 1 || rate > LARGEST_RATE)) {
     throw new IndexError("it has impossible clock rates");
   }
+  checkSnapshots(snapshots, first, columns.steps);
   return { map: LogMap.restored({ first, snapshots, columns }), term, log, record };
 }
 
@@ -232,4 +233,19 @@ function checkedColumn(
     }
   });
   return column;
+}
+
+/** Snapshots stand at the ends of epochs, in order, the first one before all. */
+function checkSnapshots(
+  snapshots: readonly KeySnapshot[],
+  first: number,
+  steps: Float64Array,
+): void {
+  snapshots.forEach(({ epoch, step }, index) => {
+    const least = snapshots[index - 1]?.epoch ?? first;
+    const isHere = epoch >= least && step === steps[epoch - first];
+    if (!isHere || (index === 0 && epoch !== first)) {
+      throw new IndexError(`it has an impossible snapshot of epoch ${epoch}`);
+    }
+  });
 }

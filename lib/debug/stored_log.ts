@@ -195,7 +195,7 @@ async function covers({ map, log, record }: SavedMap, file: PositionalFile): Pro
       endOffset <= file.size();
   } catch (error) {
     // There is no record at that place.
-    if (error instanceof LogError || error instanceof FrameError) return false;
+    if (error instanceof LogError) return false;
     throw error;
   }
 }
@@ -219,11 +219,21 @@ async function frameAt(
 ): Promise<{ readonly checksum: Uint8Array; readonly endOffset: number }> {
   const bytes = new Uint8Array(FRAME_HEAD_BYTES);
   const count = await file.read(bytes, byteOffset);
-  const head = readFrameHead(bytes.subarray(0, count));
+  const head = frameHeadIn(bytes.subarray(0, count));
   if (head === undefined) {
     const place = { recordNumber: number, byteOffset };
     throw new LogError("damaged", place, "The record is no longer there");
   }
   const checksum = bytes.slice(lengthOffset - checksumBytes, lengthOffset);
   return { checksum, endOffset: byteOffset + head.headBytes + head.recordBytes };
+}
+
+/** The head of a frame, unless something else is there. */
+function frameHeadIn(bytes: Uint8Array): ReturnType<typeof readFrameHead> {
+  try {
+    return readFrameHead(bytes);
+  } catch (error) {
+    if (error instanceof FrameError) return undefined;
+    throw error;
+  }
 }

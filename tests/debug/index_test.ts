@@ -2,10 +2,13 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { indexPath } from "../../lib/debug/index_folder.ts";
 import { IndexingError, type IndexingOptions, makeIndex } from "../../lib/debug/indexing.ts";
+import { type KeySnapshot, LogMap, type MapParts, type Place } from "../../lib/debug/log_map.ts";
+import { writeMap } from "../../lib/debug/map_file.ts";
 import { PositionError } from "../../lib/debug/position.ts";
 import { momentOf } from "../../lib/debug/position_moment.ts";
 import { StoredLog } from "../../lib/debug/stored_log.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
+import { LogError } from "../../lib/log/log_error.ts";
 import { RecordDecoder } from "../../lib/log/record_decoder.ts";
 import { Seeded } from "../epoch/seeded.ts";
 import { withFolder } from "../host/temporary_folder.ts";
@@ -258,6 +261,44 @@ Deno.test("a map that is damaged, foreign or wrong is not believed", () =>
     await makeIndex(other, options({ everySteps: 1e9 }));
     await Deno.copyFile(`${indexPath(other)}/map`, map);
     assertEquals(await assertExact(path, straight), []);
+  }));
+
+Deno.test("a map with a right checksum and wrong snapshots or places is told, and nothing is shown for it", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const { log, steps } = await recorded("reset");
+    await Deno.writeFile(path, log);
+    await makeIndex(path, options({ everySteps: 1e9 }));
+    const straight = await straightReplay(log, [Math.floor(steps / 2)]);
+    const stored = await StoredLog.open(path);
+    /** Writes a map of these parts that says it is about this log. */
+    const write = async (parts: MapParts) => {
+      const checksumAt = ({ number }: Place) =>
+        stored.checksumAt(number === 0 ? beginning : stored.map.placeOf(stored.map.end.epoch));
+      const altered = { map: LogMap.restored(parts), term: stored.term, checksumAt };
+      await writeMap(indexPath(path), altered as unknown as StoredLog);
+    };
+    const beginning = { number: 0, byteOffset: 0 };
+    try {
+      const saved = stored.map.saved();
+      const [first] = saved.snapshots;
+      const wrong: (readonly KeySnapshot[])[] = [
+        [{ ...first!, step: first!.step + 12 }],
+        [{ ...first!, epoch: first!.epoch + 1 }],
+        [first!, { ...first!, epoch: first!.epoch + 3, step: 5 }],
+      ];
+      for (const snapshots of wrong) {
+        await write({ ...saved, snapshots });
+        const [note, ...more] = await assertExact(path, straight);
+        assertMatch(note!, /\/map is ignored: it has an impossible snapshot of epoch \d+$/);
+        assertEquals(more, []);
+      }
+      const before = { ...first!.before, byteOffset: first!.before.byteOffset + 7 };
+      await write({ ...saved, snapshots: [{ ...first!, before }] });
+      await assertRejects(() => assertExact(path, straight), LogError, "no longer there");
+    } finally {
+      stored.close();
+    }
   }));
 
 Deno.test("what has been appended to a log is read behind its map", () =>
