@@ -242,7 +242,9 @@ function lockFolder(path: string): Disposable {
   let lock: Deno.FsFile;
   try {
     fs.mkdirSync(path, { recursive: true, mode: 0o700 });
-    lock = Deno.openSync(`${path}/lock`, { create: true, write: true, mode: 0o600 });
+    // For reading as well: then a pipe of that name does not wait for somebody at its other end.
+    const access = { read: true, write: true, create: true, mode: 0o600 };
+    lock = Deno.openSync(`${path}/lock`, access);
   } catch (error) {
     throw new HostFileError(path, `Cannot write index ${path}: ${errorText(error)}`, {
       cause: error,

@@ -184,6 +184,11 @@ Deno.test("pipes, folders and files under other names in an index are told in a 
       /^Index file .*0001\.snapshot is ignored: it is about step \d+, and not named so$/,
     );
     await Deno.remove(strange);
+    const lock = `${indexPath(path)}/lock`;
+    await Deno.remove(lock);
+    await new Deno.Command("mkfifo", { args: [lock] }).output();
+    await makeIndex(path, options({ everySteps: Math.floor(steps / 4) }));
+    await Deno.remove(lock);
     const map = `${indexPath(path)}/map`;
     for (const name of [map, first!]) {
       await Deno.rename(name, `${folder}/kept`);
