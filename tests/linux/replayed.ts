@@ -10,9 +10,9 @@ export interface Recorded {
   readonly code: number;
 }
 
-/** Replays all of it: the same console bytes and exit code, and every digest agrees. */
+/** Replays all of it on the other engine: the same console bytes and exit code, and every digest agrees. */
 export async function assertReplays(recorded: Recorded): Promise<void> {
-  const ended = await lockstep(["replay", recorded.log]);
+  const ended = await lockstep(["replay", recorded.log, "--engine", "interpreter"]);
   assertEquals(ended.code, recorded.code, ended.stderr);
   assert(/digests checked, all agree/.test(ended.stderr), ended.stderr);
   assertEquals(ended.stdout, recorded.console);

@@ -5,6 +5,7 @@
  */
 
 import { type Bus, Hart } from "../../lib/cpu/hart.ts";
+import { chooseEngine, type EngineName } from "../../lib/cpu/engine.ts";
 import { GuestMemory } from "../../lib/cpu/memory.ts";
 import { FINISHER, FINISHER_PASS, MSIP, MTIMECMP } from "./qemu_harness.ts";
 import type { Image } from "./qemu_image.ts";
@@ -42,12 +43,17 @@ class HarnessBus implements Bus {
   }
 }
 
+/** How often code is executed before it is translated: cases are short. */
+const EARLY = 1;
+
 /** How our side runs: what it does must not depend on it. */
 export interface HereOptions {
   /** Steps of one call of the hart. */
   readonly chunk: number;
   /** Whether TLBs and decoded code are dropped, and an epoch begins, between the calls. */
   readonly dropCaches: boolean;
+  /** What executes. */
+  readonly engine: EngineName;
 }
 
 /** Runs `image` until the guest powers off and returns `length` bytes of RAM from `image.results`. */
@@ -55,8 +61,9 @@ export function runHere(
   image: Image,
   length: number,
   stepLimit: number,
-  { chunk, dropCaches }: HereOptions,
+  { chunk, dropCaches, engine }: HereOptions,
 ): Uint8Array {
+  chooseEngine({ engine, hotAt: EARLY });
   const memory = new GuestMemory(RAM_BYTES);
   const bus = new HarnessBus();
   const hart = new Hart(memory, bus);
