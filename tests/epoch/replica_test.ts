@@ -304,3 +304,11 @@ Deno.test("a replica tells of each operation that was performed, once, and of al
     replica.machine.consolePosition,
   );
 });
+
+Deno.test("a file of a series may end as continued with the epoch in which the guest powers off", () => {
+  const replica = enter(records);
+  for (const record of epochs) replica.execute(record);
+  assertEquals(replica.machine.power.kind, "off");
+  replica.conclude({ kind: "end", reason: "continued" });
+  assertThrows(() => replica.conclude({ kind: "end", reason: "detach" }), DivergenceError);
+});
