@@ -1,8 +1,8 @@
 /*
- * A planted bug for the README: items arrive by timer interrupts, `batch` (default 4) at a time, and the main
+ * A planted bug for the README: items arrive by timer interrupts, `batch` (default 64) at a time, and the main
  * loop serves them. Once in a while some are lost, and nobody knows why: exit code 1.
  *
- * `arrivals` (default 400) interrupts come, `interval` (default 50) microseconds apart.
+ * `arrivals` (default 1000) interrupts come, `interval` (default 20) microseconds apart.
  */
 #include "clock.h"
 #include "device_tree.h"
@@ -10,7 +10,7 @@
 #include "trap.h"
 
 enum { EXIT_LOST = 1 };
-enum { STIRS_PER_ITEM = 40 };
+enum { LEAST_STIRS = 4, MOST_STIRS = 36 };
 
 volatile uint64_t arrived;
 volatile uint64_t queued;
@@ -29,15 +29,17 @@ static void on_timer(void) {
   clock_set_comparator(comparator);
 }
 
+/* Items take different times, so that interrupts come everywhere. */
 static uint64_t stir(uint64_t value) {
-  for (int stirs = 0; stirs < STIRS_PER_ITEM; stirs++) value = value * 6364136223846793005u + 1442695040888963407u;
+  uint64_t stirs = LEAST_STIRS + value % (MOST_STIRS - LEAST_STIRS + 1);
+  while (stirs-- > 0) value = value * 6364136223846793005u + 1442695040888963407u;
   return value;
 }
 
 int main(void) {
-  arrivals = boot_argument("arrivals", 400);
-  batch = boot_argument("batch", 4);
-  interval = boot_argument("interval", 50) * (BOARD_TICKS_PER_SECOND / 1000000);
+  arrivals = boot_argument("arrivals", 1000);
+  batch = boot_argument("batch", 64);
+  interval = boot_argument("interval", 20) * (BOARD_TICKS_PER_SECOND / 1000000);
   uint64_t sum = 0;
 
   trap_on_timer(on_timer);

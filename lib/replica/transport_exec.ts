@@ -49,8 +49,18 @@ export function openExec(command: string): ByteStream {
       // Not waited for: input that a stopped command does not take ends only with the command.
       input.close().catch(() => {});
       output.cancel().catch(() => {});
-      child.unref();
+      letGo(child);
       return Promise.resolve();
     },
   };
+}
+
+/** This process does not stay for the command's sake. */
+function letGo(child: Deno.ChildProcess): void {
+  try {
+    child.unref();
+  } catch (error) {
+    // It has ended, and Deno has not told yet.
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
 }
