@@ -4,8 +4,8 @@ import type { Role, Status } from "./event.ts";
 import { CommandError } from "./failure.ts";
 import { ExitCode } from "./exit_codes.ts";
 
-/** Percent of the bench guest's full work: a second or two, most of it protected. */
-const SCALE = 60;
+/** Percent of the bench guest's full work: seconds, most of them protected. */
+const SCALE = 300;
 /** A machine is at full speed after its first moments. */
 const WARM_UP_MILLISECONDS = 300;
 
