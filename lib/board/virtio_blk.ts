@@ -13,6 +13,7 @@ import type {
   OperationRequest,
   SectorRange,
 } from "./operation.ts";
+import { serveRequests } from "./request_queue.ts";
 import { gather, lengthOf, scatter, sliceOf } from "./scatter.ts";
 import { maximumUnmapSectors } from "./scsi_inquiry.ts";
 import {
@@ -37,9 +38,6 @@ const fields = {
 } as const;
 
 const requestQueue = 0;
-
-/** Most bytes of data in flight; further requests stay in the queue. */
-const outstandingBytes = 16 * 2 ** 20;
 
 const sectorBytes = 512;
 
@@ -127,17 +125,8 @@ export class VirtioBlk implements VirtioDevice {
   }
 
   #serve(): void {
-    const { outstanding, slot } = this.#transport;
-    this.#fields.values.deferred = 0;
-    for (;;) {
-      if (outstanding.bytesOf(slot) >= outstandingBytes) {
-        this.#fields.values.deferred = 1;
-        return;
-      }
-      const chain = this.#transport.take(requestQueue);
-      if (chain === undefined) return;
-      this.#request(chain);
-    }
+    const { values } = this.#fields;
+    serveRequests(this.#transport, requestQueue, values, (chain) => this.#request(chain));
   }
 
   #request(chain: Chain): void {

@@ -8,6 +8,7 @@ import { StateError } from "./errors.ts";
 import type { FieldAllocator, Fields } from "./fields.ts";
 import type { MemoryPiece, OutstandingState, TaskManagementState } from "./machine_state.ts";
 import type { CompletionStatus, DmaBlock, Operation } from "./operation.ts";
+import { serveRequests } from "./request_queue.ts";
 import { gather, lengthOf, scatter, sliceOf } from "./scatter.ts";
 import { reportLunsOf, scsiCommands } from "./scsi_command.ts";
 import { absentInquiry, maximumTransferSectors } from "./scsi_inquiry.ts";
@@ -31,9 +32,6 @@ const fields = {
 
 /** Queue numbers. */
 const queues = { control: 0, events: 1, requests: 2 } as const;
-
-/** Most bytes of data in flight; further requests stay in the queue. */
-const outstandingBytes = 16 * 2 ** 20;
 
 const defaultSenseSize = 96;
 const defaultCdbSize = 32;
@@ -208,17 +206,8 @@ export class VirtioScsi implements VirtioDevice {
   }
 
   #serve(): void {
-    const { outstanding, slot } = this.#transport;
-    this.#fields.values.deferred = 0;
-    for (;;) {
-      if (outstanding.bytesOf(slot) >= outstandingBytes) {
-        this.#fields.values.deferred = 1;
-        return;
-      }
-      const chain = this.#transport.take(queues.requests);
-      if (chain === undefined) return;
-      this.#request(chain);
-    }
+    const { values } = this.#fields;
+    serveRequests(this.#transport, queues.requests, values, (chain) => this.#request(chain));
   }
 
   #request(chain: Chain): void {

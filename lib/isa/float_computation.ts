@@ -10,6 +10,7 @@ import {
   isNan,
   isSignaling,
   magnitude,
+  operandPair,
   unbox,
 } from "./float_format.ts";
 import { byFunct7, type Instruction, OPCODE } from "./instruction.ts";
@@ -106,9 +107,7 @@ function comparisons(format: FloatFormat): Instruction[] {
     format: "R",
     operands: "rd,fs1,fs2",
     meaning: (i) => {
-      i.requireFloat();
-      const a = unbox(i, format, i.fs1);
-      const b = unbox(i, format, i.fs2);
+      const [a, b] = operandPair(i, format);
       // feq is a quiet comparison, the others are signaling ones (section 11.8).
       const offends = relation === "eq" ? isSignaling : isNan;
       i.raise(invalidIf(i32.or(offends(format, a), offends(format, b))));
@@ -132,9 +131,7 @@ function extremes(format: FloatFormat): Instruction[] {
     format: "R",
     operands: "fd,fs1,fs2",
     meaning: (i) => {
-      i.requireFloat();
-      const a = unbox(i, format, i.fs1);
-      const b = unbox(i, format, i.fs2);
+      const [a, b] = operandPair(i, format);
       i.raise(invalidIf(i32.or(isSignaling(format, a), isSignaling(format, b))));
       const less = i64.lt_s(orderOf(format, a), orderOf(format, b));
       const [yes, no] = name === "fmin" ? [a, b] : [b, a];

@@ -82,6 +82,12 @@ export function unbox(i: Emission, { suffix, canonicalNan }: FloatFormat, regist
   );
 }
 
+/** The two operands of an instruction of F or D, which must be switched on. */
+export function operandPair(i: Emission, format: FloatFormat): readonly [Code, Code] {
+  i.requireFloat();
+  return [unbox(i, format, i.fs1), unbox(i, format, i.fs2)];
+}
+
 /** The value without its sign. */
 export function magnitude({ sign }: FloatFormat, value: Code): Code {
   return i64.and(value, i64.const(sign - 1n));

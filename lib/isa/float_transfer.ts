@@ -1,7 +1,7 @@
 /** F and D: loads, stores, moves and sign injection, which look at no value (chapters 11 and 12). */
 import { type Code, i64 } from "../wasm/code.ts";
 import type { Emission } from "./emission.ts";
-import { box, type FloatFormat, floatFormats, magnitude, unbox } from "./float_format.ts";
+import { box, type FloatFormat, floatFormats, magnitude, operandPair } from "./float_format.ts";
 import { byFunct3, byFunct7, type Instruction, OPCODE } from "./instruction.ts";
 
 const address = (i: Emission) => i64.add(i.rs1, i.imm);
@@ -76,9 +76,7 @@ function signInjections(format: FloatFormat): Instruction[] {
     format: "R",
     operands: "fd,fs1,fs2",
     meaning: (i) => {
-      i.requireFloat();
-      const a = unbox(i, format, i.fs1);
-      const b = unbox(i, format, i.fs2);
+      const [a, b] = operandPair(i, format);
       const signBit = i64.and(sign(a, b), i64.const(format.sign));
       i.fd(box(format, i64.or(magnitude(format, a), signBit)));
     },

@@ -14,7 +14,8 @@ import { CSR_RULES } from "./qemu_csrs.ts";
 import { DIFFERENCES } from "./qemu_differences.ts";
 import { type HereOptions, runHere } from "./qemu_here.ts";
 import { buildImage, readResults, type Result, resultBytes } from "./qemu_image.ts";
-import { peerInstalled, runOnPeer } from "./qemu_peer.ts";
+import { runOnPeer } from "./qemu_peer.ts";
+import { ignoredWithoutQemu, missingQemu, setting } from "./qemu_settings.ts";
 
 const DEFAULT_CASES = 12_000, DEFAULT_SEED = 20_261_124;
 const BATCH = 3_000;
@@ -22,10 +23,7 @@ const BATCH = 3_000;
 const STEPS_PER_CASE = 400_000, TIMEOUT_MILLISECONDS = 30_000;
 const REPORTED = 5;
 
-const installed = peerInstalled();
-const required = Deno.env.get("LOCKSTEP_REQUIRE_PEERS") === "1";
-const missing = installed || required ? "" : " (ignored: qemu-system-riscv64 is not installed)";
-const peer = { ignore: !installed && !required };
+const peer = { ignore: ignoredWithoutQemu };
 
 /** The ways our side runs a batch: none may make a difference. */
 const WAYS: readonly HereOptions[] = [
@@ -35,14 +33,6 @@ const WAYS: readonly HereOptions[] = [
   { chunk: 25_013, dropCaches: true, engine: "interpreter" },
   { chunk: 30_011, dropCaches: true, engine: "mixed" },
 ];
-
-function setting(name: string, otherwise: number): number {
-  const text = Deno.env.get(name);
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  assert(Number.isSafeInteger(value) && value >= 0, `${name}="${text}" is not a whole number`);
-  return value;
-}
 
 const seed = setting("LOCKSTEP_QEMU_SEED", DEFAULT_SEED);
 const first = setting("LOCKSTEP_QEMU_FIRST", 0);
@@ -66,7 +56,7 @@ async function runBoth(
 
 Deno.test({
   name:
-    `${count} generated sequences leave the same state here and on QEMU (seed ${seed})${missing}`,
+    `${count} generated sequences leave the same state here and on QEMU (seed ${seed})${missingQemu}`,
   ...peer,
   fn: async () => {
     const failures: string[] = [];
@@ -115,7 +105,7 @@ Deno.test("the generated sequences execute every instruction of the tables", () 
 });
 
 Deno.test({
-  name: `a machine that executes one instruction differently is caught${missing}`,
+  name: `a machine that executes one instruction differently is caught${missingQemu}`,
   ...peer,
   fn: async () => {
     const cases = Array.from({ length: 40 }, (_, index) => generateCase(DEFAULT_SEED, index))

@@ -5,7 +5,7 @@
  * `LOCKSTEP_QEMU_ROWS`, `LOCKSTEP_QEMU_SEED` and `LOCKSTEP_QEMU_FIRST` (a part of the table) choose another sample.
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import {
   buildTable,
   generateRows,
@@ -15,23 +15,12 @@ import {
   tableDifferences,
 } from "./qemu_float_table.ts";
 import { runHere } from "./qemu_here.ts";
-import { peerInstalled, runOnPeer } from "./qemu_peer.ts";
+import { runOnPeer } from "./qemu_peer.ts";
+import { ignoredWithoutQemu, missingQemu, setting } from "./qemu_settings.ts";
 
 const DEFAULT_ROWS = 4_096, DEFAULT_SEED = 20_261_128;
 const STEPS_PER_RESULT = 16, TIMEOUT_MILLISECONDS = 60_000;
 const REPORTED = 10;
-
-const installed = peerInstalled();
-const required = Deno.env.get("LOCKSTEP_REQUIRE_PEERS") === "1";
-const missing = installed || required ? "" : " (ignored: qemu-system-riscv64 is not installed)";
-
-function setting(name: string, otherwise: number): number {
-  const text = Deno.env.get(name);
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  assert(Number.isSafeInteger(value) && value >= 0, `${name}="${text}" is not a whole number`);
-  return value;
-}
 
 const seed = setting("LOCKSTEP_QEMU_SEED", DEFAULT_SEED);
 const first = setting("LOCKSTEP_QEMU_FIRST", 0);
@@ -40,8 +29,8 @@ const count = setting("LOCKSTEP_QEMU_ROWS", DEFAULT_ROWS);
 Deno.test({
   name: `${
     count * LOOPS.length
-  } floating-point results and flags are the same here and on QEMU (seed ${seed})${missing}`,
-  ignore: !installed && !required,
+  } floating-point results and flags are the same here and on QEMU (seed ${seed})${missingQemu}`,
+  ignore: ignoredWithoutQemu,
   fn: async () => {
     const failures: string[] = [];
     let different = 0;

@@ -1,15 +1,13 @@
 /** The log of a machine that has been promoted (design section 3). */
 import { assert, assertEquals } from "@std/assert";
 import { audit } from "../../guests/teller/auditor.ts";
-import { RecordDecoder } from "../../lib/log/record_decoder.ts";
-import { LogCopy } from "../../lib/replica/log_copy.ts";
 import { replay } from "../../lib/replica/replaying.ts";
 import { Seeded } from "../epoch/seeded.ts";
 import { epochsOf, recordsOf } from "./log_editing.ts";
 import { play, streamOf } from "./playing.ts";
-import { MemorySink, recordGuest, type Recording } from "./recording.ts";
+import { recordGuest, type Recording } from "./recording.ts";
 import { assertSameMachine } from "./same_machine.ts";
-import { killedAfter, succeed } from "./succession.ts";
+import { copiedUntil, killedAfter, succeed } from "./succession.ts";
 
 const bootArguments = "burst transfers=40";
 const policy = { ramDigestSteps: 100_000 };
@@ -60,15 +58,7 @@ Deno.test("a log that goes through a promotion replays as one, uncertain interru
   let uncertain = 0;
   for (let epoch = 40; epoch < 100; epoch += 5) {
     const { primary, disk } = await killedTeller(epoch);
-    const sink = new MemorySink();
-    const copy = new LogCopy(sink.stream, (reason) => {
-      throw new Error(reason);
-    });
-    for (const item of new RecordDecoder().push(primary.log)) {
-      const { record } = item;
-      if (record.kind === "end" || (record.kind === "epoch" && record.epoch > epoch)) break;
-      copy.add(item);
-    }
+    const { sink, copy } = copiedUntil(primary.log, epoch);
     const replica = killedAfter(recordsOf(primary.log), epoch);
     const { bills, console } = primary;
     const successor = await succeed(replica, { disk, bills, console, copy: copy.log, policy });

@@ -4,8 +4,10 @@ import { fateAtPromotion } from "../../lib/board/virtio_slots.ts";
 import { DEFAULT_POLICY, type EpochPolicy } from "../../lib/epoch/policy.ts";
 import type { EndRecord, LogRecord } from "../../lib/epoch/record.ts";
 import type { Replica } from "../../lib/epoch/replica.ts";
+import { RecordDecoder } from "../../lib/log/record_decoder.ts";
 import type { Attachment } from "../../lib/replica/attachment.ts";
 import { LiveMachine } from "../../lib/replica/live.ts";
+import { LogCopy } from "../../lib/replica/log_copy.ts";
 import { Seeded } from "../epoch/seeded.ts";
 import { SimulatedDevices } from "../epoch/simulated_devices.ts";
 import { SimulatedLoop } from "../epoch/simulated_loop.ts";
@@ -20,6 +22,20 @@ export function killedAfter(records: readonly LogRecord[], epoch: number): Repli
     if (record.kind === "epoch" && record.epoch <= epoch) replica.execute(record);
   }
   return replica;
+}
+
+/** What a backup has of `log` when its primary is killed after `epoch`: its own copy, and where that goes. */
+export function copiedUntil(log: Uint8Array, epoch: number): { sink: MemorySink; copy: LogCopy } {
+  const sink = new MemorySink();
+  const copy = new LogCopy(sink.stream, (reason) => {
+    throw new Error(reason);
+  });
+  for (const item of new RecordDecoder().push(log)) {
+    const { record } = item;
+    if (record.kind === "end" || (record.kind === "epoch" && record.epoch > epoch)) break;
+    copy.add(item);
+  }
+  return { sink, copy };
 }
 
 /** How a replica goes on. */
