@@ -14,7 +14,7 @@
 import { Assembler } from "./qemu_assembler.ts";
 import { type Encoding, ENCODINGS } from "./qemu_encoding.ts";
 import { floatRow } from "./qemu_float_operands.ts";
-import { FINISHER, FINISHER_PASS } from "./qemu_harness.ts";
+import { FINISHER, FINISHER_PASS, startFirstHart } from "./qemu_harness.ts";
 import type { Image } from "./qemu_image.ts";
 import { CSR, RAM_BASE, VARIABLE, VARIABLES } from "./qemu_layout.ts";
 import { Random } from "./qemu_random.ts";
@@ -116,13 +116,7 @@ export function buildTable(rows: readonly Row[]): Image {
   const a = new Assembler();
   a.jal(zero, "start");
   while (a.length < CODE - RAM_BASE) a.half(0);
-  a.label("start");
-  a.csr("csrrs", t0, CSR.mhartid, zero);
-  a.branch("beq", t0, zero, "hart0");
-  a.label("park");
-  a.fixed("wfi");
-  a.jal(zero, "park");
-  a.label("hart0");
+  startFirstHart(a);
   a.li(t0, BigInt(FS));
   a.csr("csrrs", zero, CSR.mstatus, t0);
   a.li(sp, BigInt(VARIABLES));

@@ -91,7 +91,8 @@ function vectorTable(a: Assembler): void {
   }
 }
 
-function start(a: Assembler, cases: number, results: number): void {
+/** Where a guest is entered: the first hart goes on behind this, any other sleeps for ever. */
+export function startFirstHart(a: Assembler): void {
   a.label("start");
   a.csr("csrrs", t0, CSR.mhartid, zero);
   a.branch("beq", t0, zero, "hart0");
@@ -99,6 +100,10 @@ function start(a: Assembler, cases: number, results: number): void {
   a.fixed("wfi");
   a.jal(zero, "park");
   a.label("hart0");
+}
+
+function start(a: Assembler, cases: number, results: number): void {
+  startFirstHart(a);
   a.li(t0, BigInt(MTIMECMP));
   a.i("addi", t1, zero, -1);
   a.s("sd", t1, t0, 0);
