@@ -17,6 +17,8 @@
 #define MSTATUS_MPIE (1ull << 7)
 #define MSTATUS_MPP_SHIFT 11
 #define MSTATUS_MPP (3ull << MSTATUS_MPP_SHIFT)
+/* The floating-point registers may be used. */
+#define MSTATUS_FS_INITIAL (1ull << 13)
 #define MSTATUS_MPRV (1ull << 17)
 #define MSTATUS_SUM (1ull << 18)
 #define MSTATUS_MXR (1ull << 19)

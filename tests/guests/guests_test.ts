@@ -51,8 +51,9 @@ qemuTest("bench gives the same checksums at the same scale", async () => {
     ...text(console).matchAll(/^phase (\S+) instructions \d+ ticks \d+ checksum (\w+)$/gm),
   ];
   assertEquals(checksums.map(([, name, checksum]) => `${name} ${checksum}`), [
-    ...["sieve 0619aea171836989", "hash 13dd7634d6ed6339", "matrix 143e97842f32ec00"],
-    ...["sort 65e1d1ead494520d", "recursion 00000000207f53c0", "memcpy 01831fdcd3d399b7"],
+    ...["sieve 0619aea171836989", "hash 13dd7634d6ed6339", "integer_matrix 143e97842f32ec00"],
+    ...["double_matrix f8cb81b3efbf1df5", "recursion 00000000207f53c0"],
+    ...["sort 65e1d1ead494520d", "memcpy 01831fdcd3d399b7"],
   ]);
 });
 

@@ -4,7 +4,7 @@ enum { SIZE = 96, PRODUCTS_PER_100_PERCENT = 34 };
 
 static int64_t left[SIZE][SIZE], right[SIZE][SIZE], product[SIZE][SIZE];
 
-uint64_t phase_matrix(uint64_t scale) {
+uint64_t phase_integer_matrix(uint64_t scale) {
   for (int row = 0; row < SIZE; row++) {
     for (int column = 0; column < SIZE; column++) {
       left[row][column] = row * 7 - column * 3;
