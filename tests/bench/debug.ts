@@ -9,6 +9,8 @@ import { Debugger } from "../../lib/debug/debugger.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
 import { Seeded } from "../epoch/seeded.ts";
 import { shellLine } from "../cli/lockstep_process.ts";
+import { isInstalled, QEMU } from "./installed.ts";
+import { median } from "./statistics.ts";
 
 const POINTS = 10;
 const BACK_STEPS = 5;
@@ -17,7 +19,6 @@ const GOAL_MILLISECONDS = 200;
 const NOWHERE = 0x7ff_ffff_f000n;
 /** The tenth part of what `bench` does by default. */
 const SCALE = "scale=10";
-const QEMU = "qemu-system-riscv64";
 const elf = new URL("../../fixtures/bench.elf", import.meta.url).pathname;
 
 const row = (what: string, value: string) => console.log(what.padEnd(58) + value.padStart(14));
@@ -57,7 +58,6 @@ async function measure(path: string): Promise<boolean> {
     }
   }
   const longest = Math.max(...first, ...further);
-  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
   row("reverse-stepi, the first at a random point, median", inMilliseconds(median(first)));
   row("reverse-stepi, further ones, median", inMilliseconds(median(further)));
   row(`reverse-stepi, longest (goal: ${GOAL_MILLISECONDS} ms)`, inMilliseconds(longest));
@@ -117,11 +117,6 @@ async function qemuSteps(folder: string): Promise<readonly string[]> {
   }
 }
 
-async function isThere(command: string): Promise<boolean> {
-  return (await new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" })
-    .output()).success;
-}
-
 /** Measures the guest `bench`, or a log, and prints a table. */
 export async function benchDebug(path: string | undefined): Promise<void> {
   if (path !== undefined) {
@@ -137,14 +132,16 @@ export async function benchDebug(path: string | undefined): Promise<void> {
       stdout: "null",
     }).output();
     if (!await measure(log)) Deno.exitCode = 1;
-    if (!await isThere("gdb-multiarch")) return;
+    if (!await isInstalled("gdb-multiarch")) return;
     const server = `| ${shellLine(["debug", log])}`;
     const tell = (who: string, [first = "failed", second = "failed"]: readonly string[]) => {
       row(`gdb, reverse-stepi at the end: ${who}`, first);
       row(`gdb, another: ${who}`, second);
     };
     tell("lockstep", await throughGdb(server, folder));
-    if (await isThere(QEMU) && await isThere("qemu-img")) tell(QEMU, await qemuSteps(folder));
+    if (await isInstalled(QEMU) && await isInstalled("qemu-img")) {
+      tell(QEMU, await qemuSteps(folder));
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
