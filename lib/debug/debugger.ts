@@ -5,6 +5,7 @@
  */
 import type { Machine } from "../board/machine.ts";
 import type { Trigger, TriggerHit, TriggerListener } from "../cpu/triggers.ts";
+import { Growth } from "./growth.ts";
 import type { Moment } from "./moment.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -36,6 +37,8 @@ export class Debugger {
   constructor(
     /** Where it moves. */
     readonly timeline: Timeline,
+    /** What comes behind its end. */
+    readonly growth: Growth = new Growth(timeline),
   ) {}
 
   /** What it stops at. */
@@ -60,9 +63,15 @@ export class Debugger {
       // What is executed was seen before; nobody stops in the middle of one step.
       if (told.trigger.kind !== "execute") hit ??= told;
       return false;
-    }, () => this.timeline.stepForward(1, signal));
+    }, async () => {
+      for (;;) {
+        const done = await this.timeline.stepForward(1, signal);
+        if (done > 0 || !await this.growth.more(signal)) return done;
+      }
+    });
     if (hit) return { kind: "trigger", trigger: hit.trigger };
-    return { kind: done === 0 ? "end" : "arrived" };
+    if (done > 0) return { kind: "arrived" };
+    return { kind: signal?.aborted ? "interrupted" : "end" };
   }
 
   /** Goes forward as long as pc is within `[from, to)`, at least one step. */
@@ -81,7 +90,7 @@ export class Debugger {
     }
   }
 
-  /** Goes forward to the next trigger, or to the end. */
+  /** Goes forward to the next trigger, or to the end of what has come. */
   async continueForward(signal?: AbortSignal): Promise<Stop> {
     const { timeline } = this;
     const { step: from } = timeline.moment;
@@ -90,8 +99,14 @@ export class Debugger {
       if (told.trigger.kind === "execute" && told.step === from) return false;
       hit ??= told;
       return true;
-    }, () => timeline.runForward({ until: () => hit !== undefined, ...(signal && { signal }) }));
-    if (!hit) return { kind: end === "interrupted" ? "interrupted" : "end" };
+    }, async () => {
+      for (;;) {
+        const until = () => hit !== undefined;
+        const end = await timeline.runForward({ until, ...(signal && { signal }) });
+        if (end !== "limit" || !await this.growth.more(signal)) return end;
+      }
+    });
+    if (!hit) return { kind: end === "interrupted" || signal?.aborted ? "interrupted" : "end" };
     // Of the moments of this step the last one: the same that going back leads to.
     await timeline.seek(timeline.momentAt(timeline.moment.step)!);
     return { kind: "trigger", trigger: hit.trigger };

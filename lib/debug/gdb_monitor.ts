@@ -34,6 +34,13 @@ const rows: readonly MonitorRow[] = [
   { name: "when", operands: "", help: "Show where the recording stands", run: when },
   { name: "seek", operands: "POSITION", help: `Go to ${positionForms}, start or end`, run: seek },
   {
+    name: "follow",
+    operands: "[on|off]",
+    help:
+      "Whether continue waits at the end of a log that is still written; and what it has so far",
+    run: follow,
+  },
+  {
     name: "events",
     operands: "[COUNT]",
     help: "Show what came from outside (input, completions, clock reads) before here and after",
@@ -93,6 +100,7 @@ function when({ timeline }: GdbTarget): string {
 async function seek(target: GdbTarget, operand: string, signal: AbortSignal): Promise<string> {
   const { timeline } = target;
   const here = timeline.moment;
+  await target.parts.debugger.growth.look();
   try {
     const moment = operand === "start" || operand === "end"
       ? timeline[operand]
@@ -104,6 +112,21 @@ async function seek(target: GdbTarget, operand: string, signal: AbortSignal): Pr
     throw error;
   }
   return `${when(target)}${STALE}`;
+}
+
+async function follow(
+  { timeline, parts: { debugger: { growth } } }: GdbTarget,
+  operand: string,
+): Promise<string> {
+  if (!["", "on", "off"].includes(operand)) {
+    return `Say on or off, not ${JSON.stringify(operand)}\n`;
+  }
+  if (operand !== "") growth.follows = operand === "on";
+  await growth.look();
+  const { start, end } = timeline;
+  return `The log has steps ${start.step} to ${end.step}, epochs ${start.epoch} to ${end.epoch}, ` +
+    `and ends at ${secondsText(timeline.endTicks)} s\n` +
+    `${growth.follows ? "continue waits there for what is still to come" : growth.endText}\n`;
 }
 
 async function events({ timeline }: GdbTarget, operand: string): Promise<string> {

@@ -74,7 +74,9 @@ export class GdbTarget {
     const from = this.timeline.moment;
     return await this.interruptible(async (signal) => {
       try {
-        return this.stopReply(await motion(moving, signal));
+        const stop = await motion(moving, signal);
+        if (stop.kind === "end") await this.print(`${moving.growth.endText}\n`);
+        return this.stopReply(stop);
       } catch (error) {
         if (signal.aborted) return this.stopReply({ kind: "interrupted" });
         if (!isOfLog(error)) throw error;

@@ -1,4 +1,5 @@
 /** A log file that is read at any place, as often as needed. */
+import fs from "node:fs";
 import type { HeaderRecord } from "../epoch/record.ts";
 import { openPositionalFile, type PositionalFile } from "../host/positional_file.ts";
 import { checksumBytes } from "../log/checksum_chain.ts";
@@ -27,6 +28,13 @@ export interface OpenOptions {
   readonly progress?: (part: number) => void;
   /** A map that may be about this log: what it covers is not read again. */
   readonly saved?: SavedMap | undefined;
+  /** The file is nobody else's: its name is removed as soon as it is open, its bytes go when it is closed. */
+  readonly removed?: boolean;
+  /**
+   * Asked as long as no snapshot is whole: answers when there may be more to read, or false when nobody
+   * writes any more.
+   */
+  readonly more?: () => Promise<boolean>;
 }
 
 /** A map that was saved, and how to find out whether it is about a log. */
@@ -42,21 +50,18 @@ export interface SavedMap {
 }
 
 /**
- * A log file as it stood when it was opened: all of it has been read and checked once. What a writer
- * appends later does not count; what it wrote when it was killed counts up to its last whole record.
+ * A log file, all of which has been read and checked once, up to its last whole record. What its writer has
+ * appended since counts from the next {@linkcode StoredLog.grow} on.
  */
 export class StoredLog {
-  private constructor(
-    private readonly file: PositionalFile,
-    /** Its first record. */
-    readonly header: HeaderRecord,
-    /** What it holds. */
-    readonly map: LogMap,
-    /** The term in force at its end. */
-    readonly term: number,
-    /** How it stops. */
-    readonly ending: StreamEnding,
-  ) {}
+  /** Its first record. */
+  readonly header: HeaderRecord;
+  readonly #scan: Scan;
+
+  private constructor(header: HeaderRecord, scan: Scan) {
+    this.header = header;
+    this.#scan = scan;
+  }
 
   /**
    * Opens a log and reads it to its end, from the start unless a map of it is there.
@@ -68,48 +73,66 @@ export class StoredLog {
   static async open(path: string, options: OpenOptions = {}): Promise<StoredLog> {
     const file = openPositionalFile(path, { access: "read" });
     try {
+      if (options.removed) fs.unlinkSync(path);
       const scan = await startOfScan(file, options.saved);
-      const { decoder, grammar, map } = scan;
-      const end = file.size();
-      for (let at = scan.byteOffset; at < end;) {
-        const bytes = new Uint8Array(Math.min(SCAN_BYTES, end - at));
-        const count = await file.read(bytes, at);
-        // Somebody has cut it meanwhile: it stops there.
-        if (count === 0) break;
-        at += count;
-        for (const item of decoder.push(bytes.subarray(0, count))) {
-          grammar.accept(item);
-          map.add(item);
-        }
-        options.progress?.(at / end);
-      }
-      const ending = decoder.finish();
-      const { header, term } = grammar;
-      if (header === undefined || map.isEmpty) {
+      await scan.readOn(options.progress);
+      while (scan.map.isEmpty && await options.more?.()) await scan.readOn();
+      scan.decoder.finish();
+      const { header } = scan.grammar;
+      if (header === undefined || scan.map.isEmpty) {
+        const { records } = scan.ending;
         throw new StoredLogError(
-          `The log stops after ${ending.records} whole records, before its first snapshot is whole`,
+          `The log stops after ${records} whole records, before its first snapshot is whole`,
         );
       }
-      return new StoredLog(file, header, map, term, ending);
+      return new StoredLog(header, scan);
     } catch (error) {
       file.close();
       throw error;
     }
   }
 
+  /** What it holds. */
+  get map(): LogMap {
+    return this.#scan.map;
+  }
+
+  /** The term in force at its end. */
+  get term(): number {
+    return this.#scan.grammar.term;
+  }
+
+  /** How it stops. */
+  get ending(): StreamEnding {
+    return this.#scan.ending;
+  }
+
+  /**
+   * Takes in what has been written since; answers whether that was an epoch, or the log's end.
+   *
+   * @throws {LogError} where it is damaged
+   */
+  async grow(): Promise<boolean> {
+    const { map } = this.#scan;
+    const before = map.end.epoch;
+    if (map.endRecord) return false;
+    await this.#scan.readOn();
+    return map.end.epoch > before || map.endRecord !== undefined;
+  }
+
   /** Reads the records behind the one at `place`, which has been checked before. */
   recordsAfter(place: Place): LogCursor {
-    return new LogCursor(this.file, place, this.ending.byteLength);
+    return new LogCursor(this.#scan.file, place, () => this.ending.byteLength);
   }
 
   /** The checksum of the record at `place`: it stands for all records up to that one. */
   async checksumAt(place: Place): Promise<Uint8Array> {
-    return (await frameAt(this.file, place)).checksum;
+    return (await frameAt(this.#scan.file, place)).checksum;
   }
 
   /** Frees the file. */
   close(): void {
-    this.file.close();
+    this.#scan.file.close();
   }
 }
 
@@ -124,11 +147,11 @@ export class LogCursor {
   constructor(
     private readonly file: PositionalFile,
     private readonly place: Place,
-    private readonly endByte: number,
+    private readonly endByte: () => number,
   ) {}
 
   /**
-   * The next record; undefined at the log's end.
+   * The next record; undefined at the log's end, until it has grown.
    *
    * @throws {LogError} when it is not the one that was there when the log was opened
    */
@@ -141,7 +164,7 @@ export class LogCursor {
 
   async #read(): Promise<boolean> {
     const decoder = this.#decoder ??= await this.#start();
-    const bytes = new Uint8Array(Math.min(CURSOR_BYTES, this.endByte - this.#at));
+    const bytes = new Uint8Array(Math.min(CURSOR_BYTES, this.endByte() - this.#at));
     if (bytes.length === 0) return false;
     const count = await this.file.read(bytes, this.#at);
     if (count === 0) return false;
@@ -159,16 +182,46 @@ export class LogCursor {
   }
 }
 
-/** Where a log is read from, to be opened. */
-interface ScanStart {
-  readonly decoder: RecordDecoder;
-  readonly grammar: LogGrammar;
-  readonly map: LogMap;
-  readonly byteOffset: number;
+/** The one way through a log, from its start or from behind a saved map to its present end. */
+class Scan {
+  constructor(
+    readonly file: PositionalFile,
+    readonly decoder: RecordDecoder,
+    readonly grammar: LogGrammar,
+    readonly map: LogMap,
+    /** Up to where it has been read. */
+    private at: number,
+  ) {}
+
+  /** Reads to the present end. */
+  async readOn(progress?: OpenOptions["progress"]): Promise<void> {
+    const end = this.file.size();
+    while (this.at < end) {
+      const bytes = new Uint8Array(Math.min(SCAN_BYTES, end - this.at));
+      const count = await this.file.read(bytes, this.at);
+      // Somebody has cut it meanwhile: it stops there.
+      if (count === 0) break;
+      this.at += count;
+      for (const item of this.decoder.push(bytes.subarray(0, count))) {
+        this.grammar.accept(item);
+        this.map.add(item);
+      }
+      progress?.(this.at / end);
+    }
+    if (this.decoder.failure) throw this.decoder.failure;
+  }
+
+  get ending(): StreamEnding {
+    const { records, byteLength } = this.decoder;
+    return {
+      kind: this.map.endRecord ? "clean" : "stalled",
+      ...{ records, byteLength, truncatedBytes: this.at - byteLength },
+    };
+  }
 }
 
 /** Behind what a saved map covers, if it is about this log; the start otherwise. */
-async function startOfScan(file: PositionalFile, saved: SavedMap | undefined): Promise<ScanStart> {
+async function startOfScan(file: PositionalFile, saved: SavedMap | undefined): Promise<Scan> {
   const header = saved && await readHeader(file);
   if (saved && header && await covers(saved, file)) {
     const { map, term } = saved;
@@ -178,10 +231,9 @@ async function startOfScan(file: PositionalFile, saved: SavedMap | undefined): P
     const { checksum, endOffset: byteOffset } = await frameAt(file, place);
     const start = { checksum, records: place.number + 1, byteLength: byteOffset };
     const grammar = LogGrammar.behind(header, { term, epoch, steps, time });
-    return { decoder: new RecordDecoder(start), grammar, map, byteOffset };
+    return new Scan(file, new RecordDecoder(start), grammar, map, byteOffset);
   }
-  const [decoder, grammar, map] = [new RecordDecoder(), new LogGrammar(), new LogMap()];
-  return { decoder, grammar, map, byteOffset: 0 };
+  return new Scan(file, new RecordDecoder(), new LogGrammar(), new LogMap(), 0);
 }
 
 /** Whether a map is about this log: the checksum of its last record stands for all before it. */

@@ -3,7 +3,7 @@
  * moment before (from memory, or a snapshot that is stored) and executing from there.
  */
 import type { Machine } from "../board/machine.ts";
-import type { EpochRecord, HeaderRecord } from "../epoch/record.ts";
+import type { EndRecord, EpochRecord, HeaderRecord } from "../epoch/record.ts";
 import type { Replica } from "../epoch/replica.ts";
 import { hostLoop } from "../host/event_loop.ts";
 import type { StreamEnding } from "../log/record_decoder.ts";
@@ -15,7 +15,7 @@ import { savedMap } from "./map_file.ts";
 import { isSame, isUpTo, type Moment, workUpTo } from "./moment.ts";
 import { PageStore, type RamPages } from "./page_store.ts";
 import { Playhead } from "./playhead.ts";
-import { StoredLog } from "./stored_log.ts";
+import { type OpenOptions, StoredLog } from "./stored_log.ts";
 
 /** What going to a moment costs beside executing, in steps that could be executed meanwhile. */
 const COST_STEPS = { checkpoint: 4e6, stored: 150e6 } as const;
@@ -28,11 +28,9 @@ const TURN_MILLISECONDS = 15;
 const DEFAULT_CHECKPOINT_BYTES = 512 << 20;
 
 /** How to open a timeline. */
-export interface TimelineOptions {
+export interface TimelineOptions extends Pick<OpenOptions, "progress" | "removed" | "more"> {
   /** Most bytes of checkpoints in memory (default 512 MiB); one is always kept. */
   readonly checkpointBytes?: number;
-  /** Told which part of the log has been read, from 0 to 1. */
-  readonly progress?: (part: number) => void;
   /** Whether the index beside the log is used, if there is one; it is unless this says no. */
   readonly index?: boolean;
   /** Told in one line of an index that cannot be used, and why. */
@@ -117,6 +115,20 @@ export class Timeline {
   /** How the log stops. */
   get ending(): StreamEnding {
     return this.#log.ending;
+  }
+
+  /** The record that ends the log; absent in one that just stops, or is still being written. */
+  get endRecord(): EndRecord | undefined {
+    return this.#log.map.endRecord;
+  }
+
+  /**
+   * Takes in what has been written into the log since; answers whether that was anything.
+   *
+   * @throws {LogError} where it is damaged
+   */
+  async grow(): Promise<boolean> {
+    return await this.#log.grow();
   }
 
   /**

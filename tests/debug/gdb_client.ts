@@ -3,6 +3,7 @@ import { Bookmarks } from "../../lib/debug/bookmarks.ts";
 import { Debugger } from "../../lib/debug/debugger.ts";
 import { type GdbEvent, GdbPacketReader } from "../../lib/debug/gdb_packet.ts";
 import { type GdbEnding, serveGdb } from "../../lib/debug/gdb_session.ts";
+import { Growth, type GrowthOptions } from "../../lib/debug/growth.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
 import { withFolder } from "../host/temporary_folder.ts";
 
@@ -21,6 +22,8 @@ export interface GdbClient {
   next(): Promise<GdbEvent | undefined>;
   /** Sends a packet and answers the text of the next one, without acknowledgements. */
   ask(text: string): Promise<string>;
+  /** Sends a packet that may show text before its answer. */
+  asked(text: string): Promise<{ readonly shown: string; readonly answer: string }>;
   /** Runs a `monitor` command, and answers what is shown. */
   monitor(line: string): Promise<string>;
   /** Closes the connection without a word. */
@@ -44,6 +47,7 @@ export async function withGdbAt(
   path: string,
   test: (gdb: GdbClient) => Promise<void>,
   note: (text: string) => void = () => {},
+  growth: GrowthOptions = {},
 ): Promise<void> {
   const timeline = await Timeline.open(path);
   try {
@@ -53,7 +57,8 @@ export async function withGdbAt(
     const to = new TransformStream<Uint8Array, Uint8Array>();
     const from = new TransformStream<Uint8Array, Uint8Array>();
     const connection = { readable: to.readable, writable: from.writable };
-    const parts = { debugger: new Debugger(timeline), bookmarks };
+    const moving = new Debugger(timeline, new Growth(timeline, growth));
+    const parts = { debugger: moving, bookmarks };
     const ended = serveGdb(connection, () => Promise.resolve(parts));
     const client = new Client(timeline, ended, to.writable, from.readable);
     await test(client);
@@ -107,8 +112,14 @@ class Client implements GdbClient {
       new TextEncoder().encode(line),
       (byte) => byte.toString(16).padStart(2, "0"),
     );
+    const { shown, answer } = await this.asked(`qRcmd,${digits.join("")}`);
+    if (answer !== "OK") throw new Error(`${line} is answered by ${answer}`);
+    return shown;
+  }
+
+  async asked(text: string): Promise<{ readonly shown: string; readonly answer: string }> {
     let shown = "";
-    let answer = await this.ask(`qRcmd,${digits.join("")}`);
+    let answer = await this.ask(text);
     for (; answer.startsWith("O") && answer !== "OK";) {
       const bytes = answer.slice(1).match(/../g)!.map((pair) => parseInt(pair, 16));
       shown += new TextDecoder().decode(Uint8Array.from(bytes));
@@ -116,8 +127,7 @@ class Client implements GdbClient {
       if (event?.kind !== "packet") throw new Error("The output is not followed by a packet");
       answer = expanded(event.text);
     }
-    if (answer !== "OK") throw new Error(`${line} is answered by ${answer}`);
-    return shown;
+    return { shown, answer };
   }
 
   async disconnect(): Promise<void> {
