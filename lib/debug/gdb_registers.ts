@@ -93,6 +93,9 @@ export const targetDescription: string = [
   '<!DOCTYPE target SYSTEM "gdb-target.dtd">',
   "<target>",
   "<architecture>riscv:rv64</architecture>",
+  // For Linux's programs gdb steps by breakpoints, where it thinks that the next instruction is: behind a
+  // trap or its return, or where an interrupt comes first, that is somewhere else.
+  "<osabi>none</osabi>",
   ...(["cpu", "fpu", "csr", "virtual"] as const).flatMap((feature) => [
     `<feature name="org.gnu.gdb.riscv.${feature}">`,
     ...gdbRegisters.flatMap((register, number) =>

@@ -73,6 +73,25 @@ gdbTest("breakpoints and steps work in both directions", async () => {
   assertMatch(end!, /^step \d+ {2}epoch \d+ /);
 });
 
+gdbTest("a step enters the handler of an interrupt, and leaves it where it came from", async () => {
+  const [, , interrupted, entered, , , , , left, back] = await debugged([
+    "hbreak *trap_entry",
+    "continue",
+    "reverse-stepi",
+    "stepi",
+    "delete",
+    "hbreak *$mepc",
+    "continue",
+    "reverse-stepi",
+    "x/i $pc",
+    "stepi",
+  ]);
+  assertMatch(interrupted!, /in (?!trap_entry)\w+ \(\)/);
+  assertMatch(entered!, /in trap_entry \(\)/);
+  assertMatch(left!, /mret/);
+  assertEquals(/0x[0-9a-f]+ in \w+/.exec(back!)?.[0], /0x[0-9a-f]+ in \w+/.exec(interrupted!)?.[0]);
+});
+
 gdbTest("watchpoints tell who wrote, read, and who wrote last", async () => {
   const [, first, second, last, , , read, , access] = await debugged([
     `watch ${FIRED}`,
