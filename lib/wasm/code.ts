@@ -1,27 +1,52 @@
 /**
  * WebAssembly code as data: values nest the way formulas do, `i64.add(a, b)`, and labels are resolved to
  * relative depths only when the function body is assembled.
+ *
+ * Code is a string with a character for each byte, since nothing is put together as fast as strings are; characters
+ * above that mark what is not known before assembly.
  */
 import { signedLeb, unsignedLeb } from "./leb128.ts";
 
+/** Marks: a label begins, the newest one ends, one is branched to (it follows); what the next branch likely does. */
+const MARK = { enter: 0x100, leave: 0x101, target: 0x102, unlikely: 0x103, likely: 0x104 } as const;
+const LEAVE = String.fromCharCode(MARK.leave);
+/** A label in a string is two characters of so many bits, and each more than any byte. */
+const LABEL_CHARACTER_BITS = 14, LABEL_CHARACTER = 0x4000;
+const LABEL_CHARACTER_MASK = (1 << LABEL_CHARACTER_BITS) - 1;
+
+let labels = 0;
+
 /** A place that `br` can name: the end of a block, or the start of a loop. Each is its own. */
 export class Label {
-  /** Where the label stands among others is known only when code is assembled. */
-  readonly kind = "label";
+  /** How code names it. */
+  readonly characters: string;
+
+  /** Another label. */
+  constructor() {
+    const number = labels++;
+    this.characters = String.fromCharCode(
+      LABEL_CHARACTER + (number >>> LABEL_CHARACTER_BITS & LABEL_CHARACTER_MASK),
+      LABEL_CHARACTER + (number & LABEL_CHARACTER_MASK),
+    );
+  }
 }
 
-/** Where a label begins and ends, or is branched to. */
-export type Mark =
-  | { readonly kind: "enter"; readonly label: Label }
-  | { readonly kind: "leave" }
-  | { readonly kind: "target"; readonly label: Label };
+/** A piece of code, or several in a row. */
+export type Code = string | readonly Code[];
 
-/** A piece of code: bytes, marks, and other pieces. */
-export type Code = readonly (number | Mark | Code)[];
+/** The same in one piece. */
+function joined(code: Code): string {
+  if (typeof code === "string") return code;
+  let all = "";
+  for (const piece of code) all += joined(piece);
+  return all;
+}
 
-const enter = (label: Label): Mark => ({ kind: "enter", label });
-const target = (label: Label): Mark => ({ kind: "target", label });
-const end: Mark = { kind: "leave" };
+const byte = (value: number): string => String.fromCharCode(value);
+const unsigned = (value: number): string => String.fromCharCode(...unsignedLeb(value));
+const enter = (label: Label): string => byte(MARK.enter) + label.characters;
+const target = (label: Label): string => byte(MARK.target) + label.characters;
+const NAMELESS = new Label();
 
 /** Value types (WebAssembly specification, section 5.3.1). */
 export const valueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const;
@@ -29,44 +54,47 @@ export const valueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const
 export type ValueType = keyof typeof valueType;
 
 const VOID = 0x40;
-const END = 0x0b;
+const END = byte(0x0b), ELSE = byte(0x05);
 
 /** A local variable of the function being built. */
 export class Local {
   /** Its value. */
   readonly get: Code;
+  readonly #set: string;
 
   /** The local with this index among parameters and locals. */
   constructor(readonly index: number, readonly type: ValueType) {
-    this.get = [0x20, ...unsignedLeb(index)];
+    this.get = byte(0x20) + unsigned(index);
+    this.#set = byte(0x21) + unsigned(index);
   }
 
   /** Stores `value`. */
   set(value: Code): Code {
-    return [value, 0x21, ...unsignedLeb(this.index)];
+    return joined(value) + this.#set;
   }
 }
 
-const binary = (opcode: number) => (a: Code, b: Code): Code => [a, b, opcode];
-const unary = (opcode: number) => (a: Code): Code => [a, opcode];
-const loading = (opcode: number, log2Bytes: number) => (address: Code, offset = 0): Code => [
-  address,
-  opcode,
-  log2Bytes,
-  ...unsignedLeb(offset),
-];
-const storing =
-  (opcode: number, log2Bytes: number) => (address: Code, value: Code, offset = 0): Code => [
-    address,
-    value,
-    opcode,
-    log2Bytes,
-    ...unsignedLeb(offset),
-  ];
+const binary = (opcode: number) => {
+  const operation = byte(opcode);
+  return (a: Code, b: Code): Code => joined(a) + joined(b) + operation;
+};
+const unary = (opcode: number) => {
+  const operation = byte(opcode);
+  return (a: Code): Code => joined(a) + operation;
+};
+const loading = (opcode: number, log2Bytes: number) => {
+  const operation = byte(opcode) + byte(log2Bytes);
+  return (address: Code, offset = 0): Code => joined(address) + operation + unsigned(offset);
+};
+const storing = (opcode: number, log2Bytes: number) => {
+  const operation = byte(opcode) + byte(log2Bytes);
+  return (address: Code, value: Code, offset = 0): Code =>
+    joined(address) + joined(value) + operation + unsigned(offset);
+};
 
 /** Instructions on 32-bit integers. */
 export const i32 = {
-  const: (value: number): Code => [0x41, ...signedLeb(value | 0)],
+  const: (value: number): Code => String.fromCharCode(0x41, ...signedLeb(value | 0)),
   load: loading(0x28, 2),
   load16_u: loading(0x2f, 1),
   store: storing(0x36, 2),
@@ -97,10 +125,11 @@ export const i32 = {
 
 /** Instructions on 64-bit integers. */
 export const i64 = {
-  const: (value: number | bigint): Code => [
-    0x42,
-    ...signedLeb(typeof value === "bigint" ? BigInt.asIntN(64, value) : value),
-  ],
+  const: (value: number | bigint): Code =>
+    String.fromCharCode(
+      0x42,
+      ...signedLeb(typeof value === "bigint" ? BigInt.asIntN(64, value) : value),
+    ),
   load: loading(0x29, 3),
   load8_s: loading(0x30, 0),
   load8_u: loading(0x31, 0),
@@ -186,104 +215,126 @@ export const f64 = {
 
 /** Code that may leave through `label` to its end. */
 export function block(label: Label, body: Code): Code {
-  return [0x02, VOID, enter(label), body, end, END];
+  return byte(0x02) + byte(VOID) + enter(label) + joined(body) + LEAVE + END;
 }
 
 /** Code that may go back to its start through `label`. */
 export function loop(label: Label, body: Code): Code {
-  return [0x03, VOID, enter(label), body, end, END];
+  return byte(0x03) + byte(VOID) + enter(label) + joined(body) + LEAVE + END;
 }
 
 /** Runs `body` when the 32-bit `condition` is not zero. */
 export function when(condition: Code, body: Code, otherwise?: Code): Code {
-  const alternative: Code = otherwise === undefined ? [] : [0x05, otherwise];
-  return [condition, 0x04, VOID, enter(new Label()), body, alternative, end, END];
+  return conditional(VOID, condition, body, otherwise);
 }
 
 /** One of two values; only the chosen one is computed. */
 export function either(type: ValueType, condition: Code, yes: Code, no: Code): Code {
-  return [
-    condition,
-    0x04,
-    valueType[type],
-    enter(new Label()),
-    yes,
-    0x05,
-    no,
-    end,
-    END,
-  ];
+  return conditional(valueType[type], condition, yes, no);
+}
+
+function conditional(type: number, condition: Code, body: Code, otherwise?: Code): Code {
+  const alternative = otherwise === undefined ? "" : ELSE + joined(otherwise);
+  return joined(condition) + byte(0x04) + byte(type) + enter(NAMELESS) + joined(body) +
+    alternative + LEAVE + END;
+}
+
+/** A condition of a branch that is hardly ever met: compilers keep what depends on it out of the way. */
+export function unlikely(condition: Code): Code {
+  return joined(condition) + byte(MARK.unlikely);
+}
+
+/** A condition of a branch that is nearly always met. */
+export function likely(condition: Code): Code {
+  return joined(condition) + byte(MARK.likely);
 }
 
 /** One of two values; both are computed. */
 export function select(condition: Code, yes: Code, no: Code): Code {
-  return [yes, no, condition, 0x1b];
+  return joined(yes) + joined(no) + joined(condition) + byte(0x1b);
 }
 
 /** Goes to `label`. */
 export function br(label: Label): Code {
-  return [0x0c, target(label)];
+  return byte(0x0c) + target(label);
 }
 
 /** Goes to `label` when the 32-bit `condition` is not zero. */
 export function brIf(label: Label, condition: Code): Code {
-  return [condition, 0x0d, target(label)];
+  return joined(condition) + byte(0x0d) + target(label);
 }
 
 /** Goes to `labels[index]`, or to `fallback` when there is none. */
 export function brTable(index: Code, labels: readonly Label[], fallback: Label): Code {
-  return [
-    index,
-    0x0e,
-    ...unsignedLeb(labels.length),
-    ...labels.map(target),
-    target(fallback),
-  ];
+  return joined(index) + byte(0x0e) + unsigned(labels.length) + labels.map(target).join("") +
+    target(fallback);
 }
 
 /** Calls the function with this index. */
 export function call(functionIndex: number, ...args: readonly Code[]): Code {
-  return [args, 0x10, ...unsignedLeb(functionIndex)];
+  return joined(args) + byte(0x10) + unsigned(functionIndex);
 }
 
 /** Calls the function in this place of the table, which must be of this type. */
 export function callIndirect(typeIndex: number, place: Code, ...args: readonly Code[]): Code {
-  return [args, place, 0x11, ...unsignedLeb(typeIndex), 0x00];
+  return joined(args) + joined(place) + byte(0x11) + unsigned(typeIndex) + byte(0x00);
 }
 
 /** Computes a value for its effects only. */
 export function drop(value: Code): Code {
-  return [value, 0x1a];
+  return joined(value) + byte(0x1a);
 }
 
 /** Returns from the function. */
-export const leave: Code = [0x0f];
+export const leave: Code = byte(0x0f);
 
-/** The bytes of a function body, labels resolved. */
-export function assemble(code: Code): number[] {
-  const bytes: number[] = [];
+/** What a branch likely does. */
+export interface BranchHint {
+  /** Where in its code the branch is. */
+  readonly at: number;
+  /** Whether it is taken, or the code of an `if` entered. */
+  readonly likely: boolean;
+}
+
+/** Code as bytes. */
+export interface AssembledCode {
+  /** The bytes, labels resolved. */
+  readonly bytes: Uint8Array;
+  /** In the order of the branches. */
+  readonly hints: readonly BranchHint[];
+}
+
+/** Assembles code. */
+export function assemble(code: Code): AssembledCode {
+  const text = joined(code);
+  // A depth takes no more bytes than the three characters that stand for it.
+  const bytes = new Uint8Array(text.length);
+  const hints: BranchHint[] = [];
   /** How many blocks enclose the one of a label. */
-  const depths = new Map<Label, number>();
-  const open: Label[] = [];
-  const visit = (piece: Code) => {
-    for (const item of piece) {
-      if (typeof item === "number") bytes.push(item);
-      else if (item instanceof Array) visit(item);
-      else mark(item);
-    }
-  };
-  const mark = (item: Mark) => {
-    if (item.kind === "enter") {
-      depths.set(item.label, open.length);
-      open.push(item.label);
-    } else if (item.kind === "leave") {
+  const depths = new Map<number, number>();
+  const open: number[] = [];
+  const label = (at: number) =>
+    (text.charCodeAt(at) & LABEL_CHARACTER_MASK) << LABEL_CHARACTER_BITS |
+    (text.charCodeAt(at + 1) & LABEL_CHARACTER_MASK);
+  let length = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character < MARK.enter) {
+      bytes[length++] = character;
+    } else if (character === MARK.enter) {
+      depths.set(label(at + 1), open.length);
+      open.push(label(at + 1));
+      at += 2;
+    } else if (character === MARK.leave) {
       depths.delete(open.pop()!);
-    } else {
-      const depth = depths.get(item.label);
+    } else if (character === MARK.target) {
+      const depth = depths.get(label(at + 1));
       if (depth === undefined) throw new Error("Cannot branch to a label that is not open");
-      bytes.push(...unsignedLeb(open.length - 1 - depth));
+      for (const part of unsignedLeb(open.length - 1 - depth)) bytes[length++] = part;
+      at += 2;
+    } else {
+      hints.push({ at: length, likely: character === MARK.likely });
     }
-  };
-  visit(code);
-  return bytes;
+  }
+  return { bytes: bytes.subarray(0, length), hints };
 }

@@ -1,5 +1,13 @@
 /** WebAssembly modules, section by section (specification, section 5.5). */
-import { assemble, type Code, i32, Local, type ValueType, valueType } from "./code.ts";
+import {
+  assemble,
+  type BranchHint,
+  type Code,
+  i32,
+  Local,
+  type ValueType,
+  valueType,
+} from "./code.ts";
 import { unsignedLeb } from "./leb128.ts";
 
 /** Parameters and results of a function. */
@@ -10,16 +18,40 @@ export interface Signature {
   readonly results: readonly ValueType[];
 }
 
-const SECTION = { type: 1, import: 2, function: 3, export: 7, element: 9, code: 10 } as const;
+const SECTION = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  export: 7,
+  element: 9,
+  code: 10,
+} as const;
 const KIND = { function: 0x00, table: 0x01, memory: 0x02 } as const;
 const FUNCTION_REFERENCE = 0x70;
 const WITHOUT_MAXIMUM = 0x00;
 /** An active segment of table 0, its functions given by index. */
 const ACTIVE_SEGMENT = 0x00;
 const FUNCTION_TYPE = 0x60;
+const END = 0x0b;
+/** The section of branch hints (proposal "Branch Hinting", which is part of WebAssembly 3.0). */
+const BRANCH_HINTS = "metadata.code.branch_hint";
+/** Bytes of a hint. */
+const HINT_BYTES = 1;
 const SHARED_WITH_MAXIMUM = 0x03;
 /** Most 64 KiB pages of a 32-bit memory. */
 const MEMORY_PAGES = 65536;
+
+/** Bytes, put together from pieces. */
+type Bytes = ArrayLike<number>;
+
+/** A function as it goes into a module. */
+interface EncodedFunction {
+  /** Its entry of the code section. */
+  readonly code: Bytes;
+  /** Places count from the first byte after the length. */
+  readonly hints: readonly BranchHint[];
+}
 
 /** The locals of one function. */
 export class FunctionBuilder {
@@ -39,10 +71,15 @@ export class FunctionBuilder {
     return local;
   }
 
-  /** The code entry of the function: its locals and `body`. */
-  encode(body: Code): number[] {
+  /** The function with `body`. */
+  encode(body: Code): EncodedFunction {
     const locals = this.#locals.flatMap((local) => [1, valueType[local.type]]);
-    return withLength([[...unsignedLeb(this.#locals.length), ...locals], assemble(body), [0x0b]]);
+    const before = [...unsignedLeb(this.#locals.length), ...locals];
+    const { bytes, hints } = assemble(body);
+    return {
+      code: withLength([before, bytes, [END]]),
+      hints: hints.map(({ at, likely }) => ({ at: before.length + at, likely })),
+    };
   }
 }
 
@@ -50,7 +87,7 @@ export class FunctionBuilder {
 export class ModuleBuilder {
   readonly #signatures: Signature[] = [];
   readonly #imports: number[][] = [];
-  readonly #functions: { readonly type: number; readonly code: number[] }[] = [];
+  readonly #functions: (EncodedFunction & { readonly type: number })[] = [];
   readonly #exports: number[][] = [];
   readonly #elements: number[][] = [];
   #hasTable = false;
@@ -64,8 +101,8 @@ export class ModuleBuilder {
   addElement(place: number, functionIndex: number): void {
     this.#elements.push([
       ACTIVE_SEGMENT,
-      ...assemble(i32.const(place)),
-      0x0b,
+      ...assemble(i32.const(place)).bytes,
+      END,
       ...unsignedLeb(1),
       ...unsignedLeb(functionIndex),
     ]);
@@ -96,7 +133,7 @@ export class ModuleBuilder {
   /** Adds a function, exported when it has a name; answers its index. */
   addFunction(builder: FunctionBuilder, body: Code, exportName?: string): number {
     const index = this.#imports.length + this.#functions.length;
-    this.#functions.push({ type: this.#type(builder.signature), code: builder.encode(body) });
+    this.#functions.push({ type: this.#type(builder.signature), ...builder.encode(body) });
     if (exportName !== undefined) this.exportFunction(index, exportName);
     return index;
   }
@@ -135,15 +172,24 @@ export class ModuleBuilder {
       section(SECTION.function, this.#functions.map(({ type }) => unsignedLeb(type))),
       section(SECTION.export, this.#exports),
       section(SECTION.element, this.#elements),
+      this.#branchHints(),
       section(SECTION.code, this.#functions.map(({ code }) => code)),
     ];
-    const binary = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const part of parts) {
-      binary.set(part, at);
-      at += part.length;
-    }
-    return binary;
+    return concatenate(parts);
+  }
+
+  #branchHints(): Bytes {
+    const functions: Bytes[] = [];
+    this.#functions.forEach(({ hints }, index) => {
+      if (hints.length === 0) return;
+      functions.push([
+        ...unsignedLeb(this.#imports.length + index),
+        ...unsignedLeb(hints.length),
+        ...hints.flatMap(({ at, likely }) => [...unsignedLeb(at), HINT_BYTES, likely ? 1 : 0]),
+      ]);
+    });
+    const content = [text(BRANCH_HINTS), unsignedLeb(functions.length), ...functions];
+    return concatenate([[SECTION.custom], withLength(content)]);
   }
 
   #type(signature: Signature): number {
@@ -158,15 +204,21 @@ function text(value: string): number[] {
   return [...unsignedLeb(bytes.length), ...bytes];
 }
 
-function section(id: number, items: readonly (readonly number[])[]): number[] {
-  const content = withLength([unsignedLeb(items.length), ...items]);
-  content.unshift(id);
-  return content;
+function section(id: number, items: readonly Bytes[]): Bytes {
+  return concatenate([[id], withLength([unsignedLeb(items.length), ...items])]);
 }
 
-/** Pieces one after the other, and before them how many bytes they have. Modules can be large: this copies once. */
-function withLength(pieces: readonly (readonly number[])[]): number[] {
-  const bytes = unsignedLeb(pieces.reduce((sum, { length }) => sum + length, 0));
-  for (const piece of pieces) for (const byte of piece) bytes.push(byte);
+/** Pieces one after the other, and before them how many bytes they have. */
+function withLength(pieces: readonly Bytes[]): Bytes {
+  return concatenate([unsignedLeb(pieces.reduce((sum, { length }) => sum + length, 0)), ...pieces]);
+}
+
+function concatenate(pieces: readonly Bytes[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
   return bytes;
 }

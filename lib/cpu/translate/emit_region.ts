@@ -8,6 +8,7 @@ import {
   i64,
   Label,
   type Local,
+  unlikely,
   when,
 } from "../../wasm/code.ts";
 import { FunctionBuilder, type ModuleBuilder } from "../../wasm/module.ts";
@@ -118,7 +119,7 @@ class RegionCode {
     const { instructions, start } = block;
     const steps = instructions.length;
     const code: Code[] = [
-      when(i32.lt_s(remaining.get, i32.const(steps)), exitTo(this.#frame, start)),
+      when(unlikely(i32.lt_s(remaining.get, i32.const(steps))), exitTo(this.#frame, start)),
       remaining.set(i32.sub(remaining.get, i32.const(steps))),
     ];
     let outcome: Outcome = { kind: "next" };

@@ -15,7 +15,9 @@ import {
   i64,
   type Label,
   leave,
+  likely,
   type Local,
+  unlikely,
   when,
 } from "../../wasm/code.ts";
 import type { FunctionBuilder } from "../../wasm/module.ts";
@@ -167,7 +169,7 @@ class InstructionEmission implements Emission {
     const status = i32.load(i32.const(0), fieldOffset.mstatus);
     this.code.push(
       registers.set("f", this.#placed.decoded.rd, value),
-      when(i32.ne(floatStatus.get, dirty), [
+      when(unlikely(i32.ne(floatStatus.get, dirty)), [
         floatStatus.set(dirty),
         i32.store(i32.const(0), i32.or(status, dirty), fieldOffset.mstatus),
       ]),
@@ -175,7 +177,9 @@ class InstructionEmission implements Emission {
   }
 
   requireFloat(): void {
-    this.code.push(when(i32.eqz(this.#frame.floatStatus.get), this.#leaveToInterpreter()));
+    this.code.push(
+      when(unlikely(i32.eqz(this.#frame.floatStatus.get)), this.#leaveToInterpreter()),
+    );
   }
 
   rounding(): Code {
@@ -185,7 +189,7 @@ class InstructionEmission implements Emission {
     const isReserved = imm === DYNAMIC
       ? i32.gt_u(dynamicRounding.get, i32.const(LAST_ROUNDING))
       : i32.const(1);
-    this.code.push(when(isReserved, this.#leaveToInterpreter()));
+    this.code.push(when(unlikely(isReserved), this.#leaveToInterpreter()));
     return dynamicRounding.get;
   }
 
@@ -273,7 +277,7 @@ class InstructionEmission implements Emission {
       address.set(at),
       host.set(i32.add(bank.get, index)),
       when(
-        i64.eq(i64.load(host.get, tlb), tag),
+        likely(i64.eq(i64.load(host.get, tlb), tag)),
         host.set(i32.add(low, i32.load(host.get, tlb + ENTRY_VALUE))),
         [prepare, this.#slowly(slow, width)],
       ),

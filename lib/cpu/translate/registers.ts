@@ -1,5 +1,5 @@
 /** The registers of a region, which live in locals while it runs. */
-import { assemble, call, type Code, i32, i64, type Local } from "../../wasm/code.ts";
+import { call, type Code, i32, i64, type Local } from "../../wasm/code.ts";
 import { FunctionBuilder, type ModuleBuilder } from "../../wasm/module.ts";
 import { FLOAT_REGISTERS, INTEGER_REGISTERS } from "../layout.ts";
 import type { Placed } from "../record.ts";
@@ -48,8 +48,9 @@ export class Registers {
 
   /** The same by a call, which is much shorter. */
   get spill(): Code {
-    return this.#spill ??= assemble(
-      call(this.#spiller, ...Array.from(this.#written, (at) => this.#local(at).get)),
+    return this.#spill ??= call(
+      this.#spiller,
+      ...Array.from(this.#written, (at) => this.#local(at).get),
     );
   }
 
