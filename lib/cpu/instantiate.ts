@@ -1,5 +1,5 @@
 /** Puts an engine together: the interpreter, with or without the translator. */
-import { chosenEngine, type EngineName } from "./engine.ts";
+import { chosenEngine } from "./engine.ts";
 import { generateInterpreter } from "./interpreter.ts";
 import type { SlowPaths } from "./slow_paths.ts";
 import { Translator, type TranslatorParts } from "./translate/translator.ts";
@@ -12,8 +12,8 @@ export interface Engine {
   readonly translator: Translator | undefined;
 }
 
-/** Modules do not depend on a hart: all harts share them. */
-const modules = new Map<EngineName, WebAssembly.Module>();
+/** Modules depend on no more of a hart than how large its memory is: harts share them. */
+const modules = new Map<string, WebAssembly.Module>();
 
 /** The chosen engine, for the hart with these parts. */
 export function instantiate(
@@ -22,8 +22,10 @@ export function instantiate(
 ): Engine {
   const { engine, hotAt } = chosenEngine();
   const translating = engine === "mixed";
-  const module = modules.get(engine) ?? new WebAssembly.Module(generateInterpreter(translating));
-  modules.set(engine, module);
+  const kind = `${engine} ${parts.memory.buffer.byteLength}`;
+  const module = modules.get(kind) ??
+    new WebAssembly.Module(generateInterpreter(parts.memory, translating));
+  modules.set(kind, module);
   const table = translating ? Translator.table() : Translator.noTable();
   const accesses = {
     load: (width: number) => slowPaths.load(width),

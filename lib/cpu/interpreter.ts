@@ -89,10 +89,14 @@ export interface TranslationImports {
 
 /**
  * Builds the module.
+ * @param memory What it works on.
  * @param translating It counts how often code is executed and enters translated regions.
  */
-export function generateInterpreter(translating: boolean): Uint8Array<ArrayBuffer> {
-  const module = new ModuleBuilder();
+export function generateInterpreter(
+  memory: WebAssembly.Memory,
+  translating: boolean,
+): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder(memory);
   const imports = {
     load: module.importFunction("load", takesOne),
     store: module.importFunction("store", takesOne),

@@ -39,7 +39,8 @@ const BRANCH_HINTS = "metadata.code.branch_hint";
 /** Bytes of a hint. */
 const HINT_BYTES = 1;
 const SHARED_WITH_MAXIMUM = 0x03;
-/** Most 64 KiB pages of a 32-bit memory. */
+const MEMORY_PAGE_BYTES = 0x1_0000;
+/** Most pages of a 32-bit memory. */
 const MEMORY_PAGES = 65536;
 
 /** Bytes, put together from pieces. */
@@ -91,6 +92,16 @@ export class ModuleBuilder {
   readonly #exports: number[][] = [];
   readonly #elements: number[][] = [];
   #hasTable = false;
+  readonly #memoryPages: number | undefined;
+
+  /**
+   * An empty module.
+   * @param memory The memory that it will have, which never grows: so that V8 need not look up again and again where it
+   *     ends. Deno's V8 checks every access (denoland/deno issue 35658).
+   */
+  constructor(memory?: WebAssembly.Memory) {
+    this.#memoryPages = memory && memory.buffer.byteLength / MEMORY_PAGE_BYTES;
+  }
 
   /** Imports the table of functions, `lockstep.table`. */
   importTable(): void {
@@ -145,8 +156,8 @@ export class ModuleBuilder {
       ...text("memory"),
       KIND.memory,
       SHARED_WITH_MAXIMUM,
-      ...unsignedLeb(1),
-      ...unsignedLeb(MEMORY_PAGES),
+      ...unsignedLeb(this.#memoryPages ?? 1),
+      ...unsignedLeb(this.#memoryPages ?? MEMORY_PAGES),
     ];
     const table = [
       ...text("lockstep"),

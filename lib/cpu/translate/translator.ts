@@ -103,7 +103,7 @@ export class Translator implements CodeListener {
     const batch = this.#takeBatch();
     if (batch.length === 0) return;
     if (this.#free.length < batch.length || this.#bytes > MOST_BYTES) this.#dropAll();
-    const module = new ModuleBuilder();
+    const module = new ModuleBuilder(this.#parts.memory);
     module.importTable();
     const imports = importAll(module);
     for (const { ramPage, region } of batch) {
