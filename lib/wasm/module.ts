@@ -44,10 +44,10 @@ const MEMORY_PAGE_BYTES = 0x1_0000;
 const MEMORY_PAGES = 65536;
 
 /** Bytes, put together from pieces. */
-type Bytes = ArrayLike<number>;
+export type Bytes = ArrayLike<number>;
 
 /** A function as it goes into a module. */
-interface EncodedFunction {
+export interface EncodedFunction {
   /** Its entry of the code section. */
   readonly code: Bytes;
   /** Places count from the first byte after the length. */
