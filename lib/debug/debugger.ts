@@ -6,6 +6,7 @@
 import type { Machine } from "../board/machine.ts";
 import type { Trigger, TriggerHit, TriggerListener } from "../cpu/triggers.ts";
 import { Growth } from "./growth.ts";
+import { addressSpace } from "./guest_memory_view.ts";
 import type { Moment } from "./moment.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -32,6 +33,11 @@ export class Debugger {
   /** The machine that has been armed, and with what. */
   #armed: { readonly machine: Machine; readonly key: string } | undefined;
   #listener: TriggerListener = silent;
+  /**
+   * The address space, as {@linkcode addressSpace} names it, in which triggers are pulled; all of them without
+   * one. Another process has other memory at the same virtual address.
+   */
+  space: bigint | undefined;
 
   /** Moves on this timeline, which stands somewhere. */
   constructor(
@@ -84,7 +90,7 @@ export class Debugger {
       const stop = await this.stepForward(signal);
       if (stop.kind !== "arrived") return stop;
       const pc = this.timeline.machine.hartState().fields["pc"]!;
-      const trigger = executed.get(pc);
+      const trigger = this.#isInSpace(this.timeline.machine) ? executed.get(pc) : undefined;
       if (trigger) return { kind: "trigger", trigger };
       if (pc < from || pc >= to) return stop;
     }
@@ -201,7 +207,11 @@ export class Debugger {
     const key = this.#triggers
       .map(({ kind, address, length }) => `${kind} ${address} ${length}`).join();
     if (this.#armed?.machine === machine && this.#armed.key === key) return;
-    machine.arm(this.#triggers, (hit) => this.#listener(hit));
+    machine.arm(this.#triggers, (hit) => this.#isInSpace(machine) && this.#listener(hit));
     this.#armed = { machine, key };
+  }
+
+  #isInSpace(machine: Machine): boolean {
+    return this.space === undefined || addressSpace(machine) === this.space;
   }
 }

@@ -2,6 +2,7 @@
 import type { EpochRecord } from "../epoch/record.ts";
 import { type Bookmark, BookmarkError } from "./bookmarks.ts";
 import { type GdbTarget, isOfLog } from "./gdb_target.ts";
+import { addressSpace } from "./guest_memory_view.ts";
 import type { Moment } from "./moment.ts";
 import { parsePosition, PositionError, positionForms, secondsText } from "./position.ts";
 import { momentOf } from "./position_moment.ts";
@@ -45,6 +46,12 @@ const rows: readonly MonitorRow[] = [
     operands: "[COUNT]",
     help: "Show what came from outside (input, completions, clock reads) before here and after",
     run: events,
+  },
+  {
+    name: "space",
+    operands: "here|all",
+    help: "Stop at breakpoints and watchpoints of the process that is here, or of any",
+    run: space,
   },
   {
     name: "digest",
@@ -127,6 +134,16 @@ async function follow(
   return `The log has steps ${start.step} to ${end.step}, epochs ${start.epoch} to ${end.epoch}, ` +
     `and ends at ${secondsText(timeline.endTicks)} s\n` +
     `${growth.follows ? "continue waits there for what is still to come" : growth.endText}\n`;
+}
+
+/** Virtual addresses mean something in an address space only, and gdb does not know of more than one. */
+function space(target: GdbTarget, operand: string): string {
+  if (operand === "here") target.space = addressSpace(target.timeline.machine);
+  else if (operand === "all") target.space = undefined;
+  else if (operand !== "") return "A space is here or all\n";
+  return target.space === undefined
+    ? "Stops in every address space\n"
+    : `Stops in the address space with its page table at 0x${(target.space << 12n).toString(16)}\n`;
 }
 
 async function events({ timeline }: GdbTarget, operand: string): Promise<string> {

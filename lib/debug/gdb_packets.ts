@@ -34,13 +34,14 @@ const FEATURES = [
 
 /** How each action of `vCont` and each of its predecessors moves. */
 const MOTIONS: Readonly<Record<string, (target: GdbTarget, rest: string) => Promise<string>>> = {
-  c: (target) => target.move((moving, signal) => moving.continueForward(signal)),
-  s: (target) => target.move((moving, signal) => moving.stepForward(signal)),
+  c: (target) => target.move("forward", (moving, signal) => moving.continueForward(signal)),
+  s: (target) => target.step("forward"),
   r: async (target, rest) => {
     const [, from, to] = /^([0-9a-f]+),([0-9a-f]+)$/i.exec(rest) ?? [];
     if (from === undefined) return error("A range is start,end");
-    return await target.move((moving, signal) =>
-      moving.stepThrough(BigInt(`0x${from}`), BigInt(`0x${to}`), signal)
+    return await target.step(
+      "forward",
+      (moving, signal) => moving.stepThrough(BigInt(`0x${from}`), BigInt(`0x${to}`), signal),
     );
   },
   // It stands already when it hears of this.
@@ -67,8 +68,11 @@ const rows: readonly GdbPacketRow[] = [
   // A signal would have to be delivered to a program: there is none here.
   { name: "C", answer: (target) => MOTIONS["c"]!(target, "") },
   { name: "S", answer: (target) => MOTIONS["s"]!(target, "") },
-  { name: "bs", answer: (target) => target.move((moving, signal) => moving.stepBack(signal)) },
-  { name: "bc", answer: (target) => target.move((moving, signal) => moving.continueBack(signal)) },
+  { name: "bs", answer: (target) => target.step("back") },
+  {
+    name: "bc",
+    answer: (target) => target.move("back", (moving, signal) => moving.continueBack(signal)),
+  },
   { name: "vCont?", answer: () => "vCont;c;C;s;S;t;r" },
   { name: "vCont", answer: continueBy },
   { name: "Z", answer: ({ breakpoints }, rest) => breakpoints.insert(rest) ? "OK" : "" },

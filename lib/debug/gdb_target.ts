@@ -1,4 +1,5 @@
 /** What gdb talks to: a recording, where it stands, and what is inserted in it. */
+import type { Trigger } from "../cpu/triggers.ts";
 import { DivergenceError } from "../epoch/divergence.ts";
 import { HostFileError } from "../host/fault.ts";
 import { LogError } from "../log/log_error.ts";
@@ -10,6 +11,17 @@ import type { Timeline } from "./timeline.ts";
 
 /** Numbers of signals in the protocol. */
 const SIGNAL = { interrupt: "02", trap: "05" } as const;
+
+/** The direction of a motion. */
+export type Way = "forward" | "back";
+
+/** Moves through a recording. */
+export type Motion = (moving: Debugger, signal: AbortSignal) => Promise<Stop>;
+
+const STEPS: Readonly<Record<Way, Motion>> = {
+  forward: (moving, signal) => moving.stepForward(signal),
+  back: (moving, signal) => moving.stepBack(signal),
+};
 
 /** What the recording and its surroundings must be able to do for a session. */
 export interface GdbTargetParts {
@@ -25,10 +37,14 @@ export class GdbTarget {
   readonly breakpoints = new GdbBreakpoints();
   /** What gdb has said that it understands. */
   readonly features = new Set<string>();
+  /** The only address space in which it stops; undefined for all of them. */
+  space: bigint | undefined;
   /** Whether packets are acknowledged no more. */
   withoutAcknowledgements = false;
   /** How gdb has left, once it has. */
   left: "detached" | "killed" | undefined;
+  /** The access at which the last motion has stopped, and the motion's direction. */
+  #passed: { readonly trigger: Trigger; readonly way: Way } | undefined;
   #interruption = new AbortController();
   #isInterrupted = false;
 
@@ -65,17 +81,36 @@ export class GdbTarget {
     return await action(this.#interruption.signal);
   }
 
+  /**
+   * Moves by a step, and answers the stop reply.
+   *
+   * gdb takes it that on RISC-V a watchpoint stops before the access (`have_nonsteppable_watchpoint` in its
+   * `riscv-tdep.c`): told of one, it removes it and makes a step by itself, whichever the direction. Here the
+   * access is done, or undone, when it is told: that step goes nowhere.
+   */
+  async step(way: Way, motion: Motion = STEPS[way]): Promise<string> {
+    const passed = this.#passed;
+    if (passed?.way !== way || this.breakpoints.has(passed.trigger)) {
+      return await this.move(way, motion);
+    }
+    this.#passed = undefined;
+    return this.stopReply({ kind: "arrived" });
+  }
+
   /** Moves, and answers the stop reply. What a log is damaged by, or diverges at, stops it as well. */
-  async move(
-    motion: (moving: Debugger, signal: AbortSignal) => Promise<Stop>,
-  ): Promise<string> {
+  async move(way: Way, motion: Motion): Promise<string> {
     const { debugger: moving } = this.parts;
     moving.triggers = this.breakpoints.triggers;
+    moving.space = this.space;
+    this.#passed = undefined;
     const from = this.timeline.moment;
     return await this.interruptible(async (signal) => {
       try {
         const stop = await motion(moving, signal);
         if (stop.kind === "end") await this.print(`${moving.growth.endText}\n`);
+        if (stop.kind === "trigger" && stop.trigger.kind !== "execute") {
+          this.#passed = { trigger: stop.trigger, way };
+        }
         return this.stopReply(stop);
       } catch (error) {
         if (signal.aborted) return this.stopReply({ kind: "interrupted" });

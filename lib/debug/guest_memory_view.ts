@@ -5,10 +5,19 @@ import { GuestMemory } from "../cpu/memory.ts";
 
 const PAGE_BYTES = 4096;
 const SUPERVISOR_MAX = 1n;
+const SATP = 0x180;
 const MODE_SV39 = 8n;
 const PTE = { valid: 1n, leaf: 14n, readOrExecute: 10n } as const;
 const LEVELS = 3;
 const TABLE_NUMBER = (1n << 44n) - 1n;
+
+/**
+ * What tells the hart's address space from others: the number of its root page table (privileged specification,
+ * section 4.1.11), 0 while nothing is translated. Operating systems have one for each process.
+ */
+export function addressSpace(machine: Machine): bigint {
+  return machine.csr(SATP)! & TABLE_NUMBER;
+}
 
 /**
  * The guest-physical address that a virtual one means in the hart's present mode (privileged

@@ -98,6 +98,24 @@ Deno.test("steps go both ways and end at the ends", () =>
     }
   }));
 
+Deno.test("gdb's own step over an access that is undone already goes nowhere, further ones do", () =>
+  withGdb(log, async (gdb) => {
+    const [insert, remove] = ["Z2,80001298,8", "z2,80001298,8"];
+    const stepAfter = async (...packets: readonly string[]) => {
+      for (const packet of packets) await gdb.ask(packet);
+      return gdb.timeline.moment.step;
+    };
+    const there = await stepAfter(insert, "c", "c", "bc");
+    // gdb knows by its architecture that watchpoints stop before the access.
+    assertMatch(await gdb.ask("?"), isStop);
+    assertEquals(await stepAfter(remove, "bs"), there);
+    assertEquals(await stepAfter("bs"), there - 1);
+    // One that is asked for by somebody is made.
+    assertEquals(await stepAfter(insert, "c", "bc"), there);
+    assertEquals(await stepAfter("bs"), there - 1);
+    assertEquals(await stepAfter("c", "bc", remove, "s"), there + 1);
+  }));
+
 Deno.test("odd breakpoints are refused, and every type is inserted and removed", () =>
   withGdb(log, async (gdb) => {
     for (const type of [0, 1, 2, 3, 4]) {

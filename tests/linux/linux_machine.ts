@@ -18,6 +18,8 @@ export interface LinuxOptions {
   readonly append?: string;
   /** Whether the kernel tests its ciphers, which is half of a boot (default: no). */
   readonly cipherTests?: boolean;
+  /** Another initial file system than the guest's. */
+  readonly initrd?: string;
   /** Disk images, each as `--disk` takes it. */
   readonly disks?: readonly string[];
   /** Memory (default 128). */
@@ -28,7 +30,7 @@ export interface LinuxOptions {
 
 /** The command line of a machine with Linux: `command` is `run`, `record` or `primary`. */
 export function linuxWords(command: string, options: LinuxOptions = {}): readonly string[] {
-  const { kernel, initrd } = linuxGuest();
+  const { kernel, initrd } = { ...linuxGuest(), ...options.initrd && { initrd: options.initrd } };
   const append = options.append ?? "quiet";
   return [
     ...[command, "--kernel", kernel, "--initrd", initrd],
