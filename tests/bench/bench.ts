@@ -8,6 +8,8 @@ const DEFAULT_ROUNDS = 5;
 
 /** What can be measured besides speed. */
 const sections: Readonly<Record<string, (argument?: string) => Promise<void>>> = {
+  // The module asks for the guest as soon as it is loaded.
+  linux: async (rounds) => await (await import("./linux.ts")).benchLinux(rounds),
   join: benchJoin,
   keys: benchKeys,
   debug: benchDebug,
@@ -15,6 +17,7 @@ const sections: Readonly<Record<string, (argument?: string) => Promise<void>>> =
 
 const USAGE =
   `deno task bench [ROUNDS]       speed, memory and start, beside QEMU and native code (${DEFAULT_ROUNDS} rounds)
+deno task bench linux [ROUNDS] Debian's Linux, beside QEMU
 deno task bench join           how long a guest stands still when a backup joins
 deno task bench keys           how long the echo of a key takes
 deno task bench debug [LOG]    how long a debugger waits for a step back`;

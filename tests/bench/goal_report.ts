@@ -1,11 +1,15 @@
 /** Which goals are reached, from the rounds' measurements. */
-import type { Footprint } from "./footprint.ts";
 import type { FigureGoal, RatioGoal } from "./goals.ts";
-import type { BenchRun } from "./phase_lines.ts";
 import { geometricMean, median } from "./statistics.ts";
 
+/** How long a contestant took, in all and for each phase. */
+export interface TimedRun {
+  readonly phases: ReadonlyMap<string, { readonly seconds: number }>;
+  readonly seconds: number;
+}
+
 /** A round: the run of each contestant. */
-export type Round = ReadonlyMap<string, BenchRun>;
+export type Round = ReadonlyMap<string, TimedRun>;
 
 /** A goal and what was found. */
 export interface Finding {
@@ -44,8 +48,10 @@ export function ratioFinding(goal: RatioGoal, rounds: readonly Round[]): Finding
 }
 
 /** Compares a figure with what it is to be. */
-export function figureFinding(goal: FigureGoal, footprints: readonly Footprint[]): Finding {
-  const values = footprints.map((one) => one[goal.figure]);
+export function figureFinding(
+  goal: Pick<FigureGoal, "title" | "unit" | "below">,
+  values: readonly number[],
+): Finding {
   const found = median(values);
   return {
     title: goal.title,

@@ -5,18 +5,15 @@
  */
 import { type Contestant, contestants } from "./contestants.ts";
 import { type Footprint, footprint } from "./footprint.ts";
-import {
-  figureFinding,
-  type Finding,
-  findingLines,
-  ratioFinding,
-  type Round,
-} from "./goal_report.ts";
+import { figureFinding, type Finding, findingLines, ratioFinding } from "./goal_report.ts";
 import { figureGoals, ratioGoals } from "./goals.ts";
 import { isInstalled } from "./installed.ts";
 import { buildNative, GCC } from "./native.ts";
 import { type BenchRun, timePhases } from "./phase_lines.ts";
 import { geometricMean, median } from "./statistics.ts";
+
+/** The run of each contestant. */
+type BenchRound = ReadonlyMap<string, BenchRun>;
 
 /** Measures so many rounds and prints tables. */
 export async function benchSpeed(rounds: number): Promise<void> {
@@ -29,7 +26,7 @@ export async function benchSpeed(rounds: number): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "lockstep-bench-" });
   try {
     if (await isInstalled(GCC)) await buildNative(folder);
-    const found: Round[] = [];
+    const found: BenchRound[] = [];
     const footprints: Footprint[] = [];
     for (let round = 0; round < rounds; round++) {
       console.error(`round ${round + 1} of ${rounds}`);
@@ -41,7 +38,9 @@ export async function benchSpeed(rounds: number): Promise<void> {
     for (const line of speedLines(present, found)) console.log(line);
     console.log();
     const ratios = ratioGoals.map((goal) => ratioFinding(goal, found));
-    const figures = figureGoals.map((goal) => figureFinding(goal, footprints));
+    const figures = figureGoals.map((goal) =>
+      figureFinding(goal, footprints.map((one) => one[goal.figure]))
+    );
     const all = [...ratios, ...figures].filter((one): one is Finding => one !== undefined);
     for (const line of findingLines(all)) console.log(line);
   } finally {
@@ -49,7 +48,7 @@ export async function benchSpeed(rounds: number): Promise<void> {
   }
 }
 
-async function runAll(present: readonly Contestant[], folder: string): Promise<Round> {
+async function runAll(present: readonly Contestant[], folder: string): Promise<BenchRound> {
   const round = new Map<string, BenchRun>();
   for (const { name, command } of present) {
     const run = await timePhases(command(folder));
@@ -67,7 +66,7 @@ async function runAll(present: readonly Contestant[], folder: string): Promise<R
 /** Million guest instructions per second, whoever does their work, and seconds: medians over the rounds. */
 function speedLines(
   present: readonly Contestant[],
-  rounds: readonly Round[],
+  rounds: readonly BenchRound[],
 ): readonly string[] {
   const counted = rounds[0]!.get("run")!.phases;
   const phases = [...counted.keys()];
