@@ -35,16 +35,11 @@ export class GdbBreakpoints {
     return Array.from(this.#inserted.values(), ({ trigger }) => trigger);
   }
 
-  /** Whether one like this is inserted. */
-  has({ kind, address, length }: Trigger): boolean {
-    return this.triggers.some((one) =>
-      one.kind === kind && one.address === address && one.length === length
-    );
-  }
-
-  /** What a stop reply calls a trigger of these. */
-  reasonOf(trigger: Trigger): StopReason | undefined {
-    return this.#inserted.values().find((inserted) => inserted.trigger === trigger)?.reason;
+  /** What a stop reply calls a trigger like this; undefined when none is inserted. */
+  reasonOf({ kind, address, length }: Trigger): StopReason | undefined {
+    return this.#inserted.values().find(({ trigger }) =>
+      trigger.kind === kind && trigger.address === address && trigger.length === length
+    )?.reason;
   }
 
   /**

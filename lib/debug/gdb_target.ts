@@ -90,7 +90,7 @@ export class GdbTarget {
    */
   async step(way: Way, motion: Motion = STEPS[way]): Promise<string> {
     const passed = this.#passed;
-    if (passed?.way !== way || this.breakpoints.has(passed.trigger)) {
+    if (passed?.way !== way || this.breakpoints.reasonOf(passed.trigger) !== undefined) {
       return await this.move(way, motion);
     }
     this.#passed = undefined;
