@@ -14,7 +14,7 @@ export type Footprint = Readonly<Record<FigureGoal["figure"], number>>;
 export async function footprint(folder: string): Promise<Footprint> {
   const small = ["bench", "--quiet", "--ram", `${RAM_MEBIBYTES}`];
   return {
-    startMilliseconds: await startMilliseconds(lockstepCommand("run", "hello", "--quiet")),
+    startMilliseconds: await firstLineMilliseconds(lockstepCommand("run", "hello", "--quiet")),
     runMegabytes: await megabytesBeyondRam(lockstepCommand("run", ...small)),
     recordMegabytes: await megabytesBeyondRam(
       lockstepCommand("record", ...small, "-o", `${folder}/small.log`),
@@ -23,7 +23,7 @@ export async function footprint(folder: string): Promise<Footprint> {
 }
 
 /** From the start of the process to the first output of a guest that prints at once. */
-async function startMilliseconds([program, ...args]: CommandLine): Promise<number> {
+export async function firstLineMilliseconds([program, ...args]: CommandLine): Promise<number> {
   const began = performance.now();
   const streams = { stdin: "null", stdout: "piped", stderr: "null" } as const;
   const child = new Deno.Command(program, { args, ...streams }).spawn();

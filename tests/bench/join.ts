@@ -26,7 +26,7 @@ const PAGE_BYTES = 4096;
 const CASES = [[128, 16], [128, 128], [1024, 64], [1024, 1024]] as const;
 
 /** What a join took. */
-interface Figures {
+export interface JoinFigures {
   readonly pauseMilliseconds: number;
   /** Longest time in which the process did nothing else while the snapshot was packed and shipped. */
   readonly stopMilliseconds: number;
@@ -41,13 +41,7 @@ export async function benchJoin(): Promise<void> {
     console.log(cells.map((cell) => cell.padStart(13)).join(""));
   row("RAM MiB", "used MiB", "pause ms", "longest ms", "join s", "shipped MB", "resident/RAM");
   for (const [ramMib, usedMib] of CASES) {
-    const { stdout, success } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-prompt", "--no-check", "--allow-read", import.meta.filename!]
-        .concat(`${ramMib}`, `${usedMib}`),
-      stderr: "inherit",
-    }).output();
-    if (!success) throw new Error(`The case ${ramMib} MiB failed`);
-    const figures = JSON.parse(new TextDecoder().decode(stdout)) as Figures;
+    const figures = await measureJoin(ramMib, usedMib);
     row(
       ...[`${ramMib}`, `${usedMib}`, figures.pauseMilliseconds.toFixed(1)],
       ...[figures.stopMilliseconds.toFixed(1), figures.seconds.toFixed(2)],
@@ -57,7 +51,18 @@ export async function benchJoin(): Promise<void> {
   }
 }
 
-async function measure(ramMib: number, usedMib: number): Promise<Figures> {
+/** Lets a backup join a machine with so much RAM, so much of it in use; in a process of its own. */
+export async function measureJoin(ramMib: number, usedMib: number): Promise<JoinFigures> {
+  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", "--no-check", "--allow-read", import.meta.filename!]
+      .concat(`${ramMib}`, `${usedMib}`),
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error(`The case ${ramMib} MiB failed`);
+  return JSON.parse(new TextDecoder().decode(stdout)) as JoinFigures;
+}
+
+async function measure(ramMib: number, usedMib: number): Promise<JoinFigures> {
   const base = Deno.memoryUsage().rss;
   const configuration = { ramBytes: ramMib * MEBIBYTE, disks: [], bills: false };
   const elf = Deno.readFileSync(new URL("../../fixtures/echo.elf", import.meta.url));
