@@ -1,6 +1,7 @@
 /** Checkpoints with a number and a name that outlive a debugging session: moments, in a small file beside the log. */
 import fs from "node:fs";
 import { errorCode, errorText, HostFileError } from "../host/fault.ts";
+import { discard, removeFile } from "./index_file.ts";
 import type { Moment } from "./moment.ts";
 
 const VERSION = 1;
@@ -30,11 +31,13 @@ export function bookmarksPath(logPath: string): string {
 
 /** The bookmarks of one log. */
 export class Bookmarks {
+  /** Also those of moments that the log does not have as this session has opened it. */
   #all: readonly Bookmark[] = [];
 
   private constructor(
     private readonly path: string,
     private readonly run: string,
+    private readonly has: (moment: Moment) => boolean,
   ) {}
 
   /**
@@ -42,7 +45,7 @@ export class Bookmarks {
    * bookmark is added.
    *
    * @param run The run that the log is of.
-   * @param has Whether the log has a moment; others are left out.
+   * @param has Whether the log has a moment; others are not shown.
    * @param note Told in one line of what cannot be used, and why.
    */
   static open(
@@ -52,9 +55,9 @@ export class Bookmarks {
     note: (text: string) => void,
   ): Bookmarks {
     const path = bookmarksPath(logPath);
-    const bookmarks = new Bookmarks(path, run);
+    const bookmarks = new Bookmarks(path, run, has);
     try {
-      bookmarks.#all = read(path, run).filter(has);
+      bookmarks.#all = read(path, run);
     } catch (error) {
       if (errorCode(error) === "ENOENT") return bookmarks;
       if (!(error instanceof BookmarkError) && errorCode(error) === undefined) throw error;
@@ -66,7 +69,8 @@ export class Bookmarks {
 
   /** All of them, by number. */
   get all(): readonly Bookmark[] {
-    return this.#all;
+    this.#refresh();
+    return this.#all.filter(this.has);
   }
 
   /**
@@ -75,6 +79,7 @@ export class Bookmarks {
    * @throws {HostFileError} when the file cannot be written
    */
   add({ epoch, step }: Moment, name: string): Bookmark {
+    this.#refresh();
     if (this.#all.length === MOST) {
       throw new BookmarkError(`There are ${MOST} checkpoints already: delete some`);
     }
@@ -86,10 +91,21 @@ export class Bookmarks {
 
   /** Forgets one; answers whether it was there. */
   remove(number: number): boolean {
+    this.#refresh();
     const left = this.#all.filter((bookmark) => bookmark.number !== number);
     if (left.length === this.#all.length) return false;
     this.#write(left);
     return true;
+  }
+
+  /** Takes up what other sessions of this log have kept and forgotten meanwhile. */
+  #refresh(): void {
+    try {
+      this.#all = read(this.path, this.run);
+    } catch (error) {
+      // What cannot be used has been told of, or is gone: it is replaced by what this session has.
+      if (!(error instanceof BookmarkError) && errorCode(error) === undefined) throw error;
+    }
   }
 
   #write(bookmarks: readonly Bookmark[]): void {
@@ -98,11 +114,14 @@ export class Bookmarks {
       null,
       2,
     );
+    const unfinished = `${this.path}.new`;
     try {
       // All of the new file or all of the old one, whenever somebody is killed.
-      fs.writeFileSync(`${this.path}.new`, `${text}\n`);
-      fs.renameSync(`${this.path}.new`, this.path);
+      removeFile(unfinished);
+      fs.writeFileSync(unfinished, `${text}\n`, { flag: "wx" });
+      fs.renameSync(unfinished, this.path);
     } catch (error) {
+      discard(unfinished);
       const message = `Cannot write checkpoints ${this.path}: ${errorText(error)}`;
       throw new HostFileError(this.path, message, { cause: error });
     }

@@ -56,7 +56,7 @@ export async function writeRecords<AnyRecord extends { readonly kind: string }>(
 ): Promise<void> {
   const unfinished = path + UNFINISHED;
   try {
-    fs.rmSync(unfinished, { force: true });
+    removeFile(unfinished);
     const file = openPositionalFile(unfinished, { access: "read-write", create: "new" });
     try {
       for (const record of records) {
@@ -69,8 +69,30 @@ export async function writeRecords<AnyRecord extends { readonly kind: string }>(
     }
     fs.renameSync(unfinished, path);
   } catch (error) {
-    fs.rmSync(unfinished, { force: true });
+    discard(unfinished);
     if (error instanceof HostFileError) throw error;
     throw new HostFileError(path, `Cannot write ${path}: ${errorText(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Removes a file, if it is there.
+ *
+ * @throws {HostFileError} when that fails
+ */
+export function removeFile(path: string): void {
+  try {
+    fs.rmSync(path, { force: true });
+  } catch (error) {
+    throw new HostFileError(path, `Cannot remove ${path}: ${errorText(error)}`, { cause: error });
+  }
+}
+
+/** Removes what could not be written to its end; why that failed is what somebody wants to know. */
+export function discard(path: string): void {
+  try {
+    fs.rmSync(path, { force: true });
+  } catch {
+    // It stays.
   }
 }

@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import { errorCode, errorText, HostFileError } from "../host/fault.ts";
 import { LogError } from "../log/log_error.ts";
-import { IndexError, readRecords, writeRecords } from "./index_file.ts";
+import { IndexError, readRecords, removeFile, writeRecords } from "./index_file.ts";
 import {
   type IndexConsoleRecord,
   IndexDecoder,
@@ -130,7 +130,7 @@ export class IndexFolder {
 
   /** Removes one that nothing is based on. */
   remove(snapshot: IndexSnapshot): void {
-    fs.rmSync(snapshot.path);
+    removeFile(snapshot.path);
     this.#snapshots = this.#snapshots.filter((other) => other !== snapshot);
   }
 

@@ -1,5 +1,5 @@
 /** Makes an index smaller: every second snapshot goes, and the one behind it takes over its pages. */
-import type { IndexFolder, IndexSnapshot } from "./index_folder.ts";
+import { type IndexFolder, indexProblem, type IndexSnapshot } from "./index_folder.ts";
 import { IndexError, readRecords } from "./index_file.ts";
 import {
   consoleRecords,
@@ -25,24 +25,31 @@ interface Contents {
 /**
  * Removes every second snapshot but the last one. Each file is replaced before the one goes that it was
  * based on, so the index is whole at every moment.
+ *
+ * @returns Whether all could be read. One that could not, and what is based on it, the folder has forgotten.
  */
-export async function thinIndex(folder: IndexFolder): Promise<void> {
+export async function thinIndex(folder: IndexFolder): Promise<boolean> {
   const all = folder.snapshots;
   for (let index = 1; index < all.length - 1; index += 2) {
     const [dropped, next] = [all[index]!, all[index + 1]!];
-    if (next.base === dropped.step) await merge(folder, dropped, next);
+    if (next.base === dropped.step) {
+      const older = await contentsOf(folder, dropped);
+      const newer = older && await contentsOf(folder, next);
+      if (!newer) return false;
+      await merge(folder, dropped, older, newer);
+    }
     folder.remove(dropped);
   }
+  return true;
 }
 
-/** Writes `next` anew, with the pages of both and the base of `dropped`. */
+/** Writes the newer one anew, with the pages of both and the base of `dropped`, the older one. */
 async function merge(
   folder: IndexFolder,
   dropped: IndexSnapshot,
-  next: IndexSnapshot,
+  older: Contents,
+  newer: Contents,
 ): Promise<void> {
-  const older = await contentsOf(dropped);
-  const newer = await contentsOf(next);
   const pages = [...new Map([...older.pages, ...newer.pages])].toSorted(([a], [b]) => a - b);
   const { base: _base, consoleRecords: _records, ...first } = newer.first;
   const { base } = dropped;
@@ -63,7 +70,20 @@ async function merge(
   await folder.write(opening, records());
 }
 
-async function contentsOf({ path }: IndexSnapshot): Promise<Contents> {
+/** What a file holds; undefined, once the folder has forgotten it, when it cannot be used. */
+async function contentsOf(
+  folder: IndexFolder,
+  snapshot: IndexSnapshot,
+): Promise<Contents | undefined> {
+  try {
+    return await readContents(snapshot);
+  } catch (error) {
+    folder.reject(snapshot, indexProblem(error));
+    return undefined;
+  }
+}
+
+async function readContents({ path }: IndexSnapshot): Promise<Contents> {
   let first: IndexSnapshotRecord | undefined;
   const pages = new Map<number, Uint8Array>();
   const rest: IndexRecord[] = [];

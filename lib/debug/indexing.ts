@@ -15,7 +15,7 @@ import {
 } from "./index_records.ts";
 import { enterIndexed } from "./index_restoring.ts";
 import { thinIndex } from "./index_thinning.ts";
-import { UNFINISHED } from "./index_file.ts";
+import { removeFile, UNFINISHED } from "./index_file.ts";
 import { EPOCH_STEPS, type Moment } from "./moment.ts";
 import { mapBytes, savedMap, writeMap } from "./map_file.ts";
 import { Playhead } from "./playhead.ts";
@@ -98,6 +98,8 @@ class Indexer {
   #everySteps: number;
   /** Console output since the last snapshot. */
   #said: SaidInEpoch[] = [];
+  /** Steps at the snapshot since which it is known what has changed. */
+  #changedSince: number | undefined;
 
   constructor(
     private readonly log: StoredLog,
@@ -112,9 +114,11 @@ class Indexer {
   async run(): Promise<IndexProgress> {
     const { end } = this.log.map;
     const playhead = this.#playhead;
+    this.#tellOfWideGaps();
     await this.#stayBelowLimit();
     if (!this.#isDue(end)) return this.#tell(end.step);
     await this.#enter();
+    clean(this.folder);
     let bytes: Uint8Array | undefined;
     playhead.onConsole = (said) => bytes = said;
     let turnAt = 0;
@@ -133,10 +137,26 @@ class Indexer {
   }
 
   /** Whether a moment is so far behind the last snapshot that there should be another. */
-  #isDue({ epoch, step }: Moment): boolean {
+  #isDue(moment: Moment): boolean {
     const last = this.folder.snapshots.at(-1) ?? this.log.map.start;
-    const work = step - last.step + (epoch - last.epoch) * this.options.epochSteps;
-    return step > last.step && work >= this.#everySteps;
+    return moment.step > last.step && this.#work(last, moment) >= this.#everySteps;
+  }
+
+  /** What executing from one moment to another takes, in steps. */
+  #work(from: Moment, to: Moment): number {
+    return to.step - from.step + (to.epoch - from.epoch) * this.options.epochSteps;
+  }
+
+  /** Nothing is put between snapshots that are there. */
+  #tellOfWideGaps(): void {
+    const { path, snapshots } = this.folder;
+    const all: readonly Moment[] = [this.log.map.start, ...snapshots];
+    const gaps = snapshots.map((snapshot, index) => this.#work(all[index]!, snapshot));
+    if (!gaps.some((gap) => gap > 2 * this.#everySteps)) return;
+    this.options.note(
+      `Up to step ${snapshots.at(-1)!.step} the index stays as it was made before, with fewer ` +
+        `snapshots: remove ${path} to have it made anew`,
+    );
   }
 
   #tell(step: number): IndexProgress {
@@ -157,7 +177,9 @@ class Indexer {
       const last = this.folder.snapshots.at(-1);
       if (!last) return await this.#playhead.enter(this.log.map.snapshots[0]!);
       try {
-        return await enterIndexed(this.#playhead, this.folder, last);
+        await enterIndexed(this.#playhead, this.folder, last);
+        this.#changedSince = last.step;
+        return;
       } catch (error) {
         this.folder.reject(last, indexProblem(error));
       }
@@ -166,7 +188,9 @@ class Indexer {
 
   async #take(): Promise<void> {
     const last = this.folder.snapshots.at(-1);
-    const base = last && this.folder.chainOf(last).length < LONGEST_CHAIN ? last : undefined;
+    const isBase = last !== undefined && last.step === this.#changedSince &&
+      this.folder.chainOf(last).length < LONGEST_CHAIN;
+    const base = isBase ? last : undefined;
     const { epoch, machine: { steps, consolePosition } } = this.#playhead.replica;
     const saidBytes = this.#said.reduce((sum, { bytes }) => sum + bytes.length, 0);
     const console = consoleRecords(consolePosition - saidBytes, this.#said);
@@ -187,6 +211,7 @@ class Indexer {
     await this.folder.write(first, all());
     this.#said = [];
     this.#playhead.forgetChanged();
+    this.#changedSince = steps;
     await this.#stayBelowLimit();
   }
 
@@ -202,7 +227,10 @@ class Indexer {
             `${limitBytes}: raise it`,
         );
       }
-      await thinIndex(this.folder);
+      if (!await thinIndex(this.folder)) {
+        clean(this.folder);
+        continue;
+      }
       this.#everySteps *= 2;
       note(`The limit is reached: from now on a snapshot every ${this.#everySteps} steps`);
     }
@@ -261,6 +289,6 @@ function clean(folder: IndexFolder): void {
   for (const name of fs.readdirSync(folder.path)) {
     const path = `${folder.path}/${name}`;
     const isOurs = name.endsWith(UNFINISHED) || /^[0-9]{16}\.snapshot$/.test(name);
-    if (isOurs && !used.has(path)) fs.rmSync(path);
+    if (isOurs && !used.has(path)) removeFile(path);
   }
 }

@@ -134,12 +134,21 @@ export async function savedMap(
   folder: string,
   note: (text: string) => void,
 ): Promise<SavedMap | undefined> {
-  if (!fs.existsSync(mapPath(folder))) return undefined;
+  if (!isThere(mapPath(folder))) return undefined;
   try {
     return await readMap(folder);
   } catch (error) {
     note(`Index file ${mapPath(folder)} is ignored: ${indexProblem(error)}`);
     return undefined;
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    return fs.existsSync(path);
+  } catch {
+    // Beside a log in `/dev` and the like nobody may look; the log itself will be told of.
+    return false;
   }
 }
 

@@ -1,6 +1,6 @@
 /** What gdb is answered, and what stands when packets are damaged, unknown, hostile, or end. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Bookmarks } from "../../lib/debug/bookmarks.ts";
+import { Bookmarks, bookmarksPath } from "../../lib/debug/bookmarks.ts";
 import { Debugger } from "../../lib/debug/debugger.ts";
 import { packetBytesLimit } from "../../lib/debug/gdb_packet.ts";
 import { targetDescription } from "../../lib/debug/gdb_registers.ts";
@@ -220,6 +220,29 @@ Deno.test("checkpoints outlive the session", () =>
       assertEquals(await later.monitor("delete 2"), "Forgot checkpoint 2\n");
       assertMatch(await later.monitor("checkpoint"), /^checkpoint 2 /);
     });
+  }));
+
+Deno.test("sessions of one log at the same time keep and forget each other's checkpoints", () =>
+  withGdb(log, async (gdb, path) => {
+    await withGdbAt(path, async (other) => {
+      await gdb.monitor("checkpoint mine");
+      assertMatch(await other.monitor("checkpoint"), /^checkpoint 2 /);
+      assertMatch(await gdb.monitor("checkpoints"), /^checkpoint 1 .* mine\ncheckpoint 2 /);
+      assertEquals(await gdb.monitor("delete 2"), "Forgot checkpoint 2\n");
+      assertMatch(await other.monitor("checkpoints"), /^checkpoint 1 [^\n]* mine\n$/);
+    });
+  }));
+
+Deno.test("a checkpoint that cannot be written is told, and leaves nothing behind", () =>
+  withGdb(log, async (gdb, path) => {
+    await Deno.mkdir(`${bookmarksPath(path)}.new`);
+    assertMatch(await gdb.monitor("checkpoint"), /^Cannot write checkpoints /);
+    await Deno.remove(`${bookmarksPath(path)}.new`);
+    await Deno.mkdir(bookmarksPath(path));
+    assertMatch(await gdb.monitor("checkpoint"), /^Cannot write checkpoints /);
+    assertEquals(await gdb.monitor("checkpoints"), "No checkpoints\n");
+    const names = Array.from(Deno.readDirSync(path.replace(/[^/]*$/, "")), ({ name }) => name);
+    assertEquals(names.toSorted(), ["run.log", "run.log.checkpoints"]);
   }));
 
 Deno.test("a recording is the same after it was looked at, at its end and on the way", async () => {

@@ -8,6 +8,7 @@ import { PositionError } from "../../lib/debug/position.ts";
 import { momentOf } from "../../lib/debug/position_moment.ts";
 import { StoredLog } from "../../lib/debug/stored_log.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
+import { HostFileError } from "../../lib/host/fault.ts";
 import { LogError } from "../../lib/log/log_error.ts";
 import { RecordDecoder } from "../../lib/log/record_decoder.ts";
 import { Seeded } from "../epoch/seeded.ts";
@@ -165,6 +166,60 @@ Deno.test("damaged, missing and foreign files of an index are told in a line, an
     const foreign = `Index ${indexPath(path)} is ignored: it belongs to another log`;
     assertEquals(timelineNotes, [foreign]);
     await assertRejects(() => makeIndex(path, options({ note() {} })), IndexingError, "remove it");
+  }));
+
+Deno.test("a damaged file that is met when an index is thinned out is told, and made again", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const { log, steps } = await recorded("paging");
+    await Deno.writeFile(path, log);
+    const straight = await straightReplay(log, [steps - 10, Math.floor(steps / 2), 1000]);
+    const everySteps = Math.floor(steps / 20);
+    const limitBytes = Math.ceil((await makeIndex(path, options({ everySteps }))).bytes * 0.7);
+    for (const which of [1, 2, 5, -1]) {
+      await Deno.remove(indexPath(path), { recursive: true });
+      await makeIndex(path, options({ everySteps }));
+      const damaged = (await filesOf(path)).at(which)!;
+      const bytes = await Deno.readFile(damaged);
+      bytes[bytes.length - 200]! ^= 1;
+      await Deno.writeFile(damaged, bytes);
+      const notes: string[] = [];
+      const note = (text: string) => void notes.push(text);
+      const made = await makeIndex(path, options({ everySteps, limitBytes, note }));
+      const told = notes.some((text) => text.startsWith(`Index file ${damaged} is ignored: `));
+      // The last one is needed only where it is gone on from.
+      assert(told || which === -1, notes.join("\n"));
+      assert(made.bytes <= limitBytes, `${made.bytes} bytes`);
+      assertEquals((await filesOf(path)).length, made.snapshots);
+      const later = await assertExact(path, straight);
+      assert(later.length === 0 || which === -1, later.join("\n"));
+    }
+  }));
+
+Deno.test("an index that was made with fewer snapshots than are asked for stays so, and says it", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const { log, steps } = await recorded("paging");
+    await Deno.writeFile(path, log);
+    await makeIndex(path, options({ everySteps: Math.floor(steps / 3) }));
+    const notes: string[] = [];
+    const note = (text: string) => void notes.push(text);
+    await makeIndex(path, options({ everySteps: Math.floor(steps / 20), note }));
+    assertEquals(notes.length, 1);
+    assertMatch(notes[0]!, /^Up to step \d+ the index stays as it was made before, .*: remove /);
+  }));
+
+Deno.test("folders where files of an index are to be removed are told in a line", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/run.log`;
+    const { log } = await recorded("paging");
+    await Deno.writeFile(path, log);
+    for (const name of ["map.part", "other.part", `${"1".padStart(16, "0")}.snapshot`]) {
+      await Deno.mkdir(`${indexPath(path)}/${name}`, { recursive: true });
+      const making = () => makeIndex(path, options({ note() {} }));
+      await assertRejects(making, HostFileError, `Cannot remove ${indexPath(path)}/${name}: `);
+      await Deno.remove(indexPath(path), { recursive: true });
+    }
   }));
 
 Deno.test("pipes, folders and files under other names in an index are told in a line", () =>
