@@ -113,11 +113,11 @@ export class GdbTarget {
         }
         return this.stopReply(stop);
       } catch (error) {
-        if (signal.aborted) return this.stopReply({ kind: "interrupted" });
-        if (!isOfLog(error)) throw error;
-        await this.print(`${error.message}\n`);
-        await this.timeline.seek(from);
-        return this.stopReply({ kind: "arrived" });
+        const isTold = isOfLog(error);
+        if (isTold) await this.print(`${error.message}\n`);
+        else if (!signal.aborted) throw error;
+        if (!this.timeline.isStanding) await this.timeline.seek(from);
+        return this.stopReply({ kind: isTold ? "arrived" : "interrupted" });
       }
     });
   }

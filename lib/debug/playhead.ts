@@ -1,6 +1,7 @@
 /** A replica on its way through a stored log: entered at a snapshot, executed to the step. */
 import type { Machine } from "../board/machine.ts";
 import { GuestMemory } from "../cpu/memory.ts";
+import { DivergenceError } from "../epoch/divergence.ts";
 import type { EpochRecord } from "../epoch/record.ts";
 import type { Replica, ReplicaEvents } from "../epoch/replica.ts";
 import { pageBytes } from "../log/limits.ts";
@@ -161,4 +162,10 @@ function contradicted({ record, number: recordNumber, byteOffset }: LogItem): Lo
   const place = { recordNumber, byteOffset, recordKind: record.kind };
   const text = "The log's map says otherwise: remove its index, if it has one";
   return new LogError("out-of-order", place, text);
+}
+
+/** Whether a snapshot is there as it was written, and says what cannot be. */
+export function isOfSnapshot(error: unknown): error is Error {
+  return error instanceof DivergenceError ||
+    (error instanceof LogError && error.reason === "malformed");
 }

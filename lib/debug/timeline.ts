@@ -14,7 +14,7 @@ import type { KeySnapshot } from "./log_map.ts";
 import { savedMap } from "./map_file.ts";
 import { isSame, isUpTo, type Moment, workUpTo } from "./moment.ts";
 import { PageStore, type RamPages } from "./page_store.ts";
-import { Playhead } from "./playhead.ts";
+import { isOfSnapshot, Playhead } from "./playhead.ts";
 import { type OpenOptions, StoredLog } from "./stored_log.ts";
 
 /** What going to a moment costs beside executing, in steps that could be executed meanwhile. */
@@ -33,7 +33,7 @@ export interface TimelineOptions extends Pick<OpenOptions, "progress" | "removed
   readonly checkpointBytes?: number;
   /** Whether the index beside the log is used, if there is one; it is unless this says no. */
   readonly index?: boolean;
-  /** Told in one line of an index that cannot be used, and why. */
+  /** Told in one line of an index, or a snapshot in the log, that cannot be used, and why. */
   readonly note?: (text: string) => void;
 }
 
@@ -67,13 +67,20 @@ export class Timeline {
   readonly #playhead: Playhead;
   readonly #store: PageStore;
   readonly #checkpoints: Checkpoints;
+  /** Key snapshots of the log that turned out to be of no use. */
+  readonly #unusable = new Set<IndexSnapshot | KeySnapshot>();
   /** What RAM is but for the pages that have changed, when that is known. */
   #base: RamPages | undefined;
   /** Work up to the snapshot or checkpoint from which it has been executed. */
   #enteredAt = 0;
   #turnAt = 0;
 
-  private constructor(log: StoredLog, index: IndexFolder | undefined, checkpointBytes: number) {
+  private constructor(
+    log: StoredLog,
+    index: IndexFolder | undefined,
+    checkpointBytes: number,
+    private readonly note: (text: string) => void,
+  ) {
     this.#log = log;
     this.#index = index;
     this.#playhead = new Playhead(log);
@@ -94,7 +101,7 @@ export class Timeline {
     const saved = folder === undefined ? undefined : await savedMap(folder, note);
     const log = await StoredLog.open(path, { ...options, saved });
     const index = folder === undefined ? undefined : await IndexFolder.open(folder, log, note);
-    return new Timeline(log, index, checkpointBytes);
+    return new Timeline(log, index, checkpointBytes, note);
   }
 
   /** What the recording is about. */
@@ -261,9 +268,8 @@ export class Timeline {
   }
 
   /** How many checkpoints there are, and how many bytes they take, about. */
-  get checkpointFigures(): { readonly count: number; readonly bytes: number } {
-    const { count, bytes } = this.#checkpoints;
-    return { count, bytes };
+  get checkpointFigures(): Pick<Checkpoints, "count" | "bytes"> {
+    return this.#checkpoints;
   }
 
   /** What the index knows of the console's output, from the start on: by snapshot, in order. */
@@ -315,7 +321,9 @@ export class Timeline {
 
   /** The last snapshot at or before the target, of the index or of the log. */
   #storedUpTo(target: Moment): IndexSnapshot | KeySnapshot {
-    const key = this.#log.map.snapshots.findLast((snapshot) => isUpTo(snapshot, target));
+    const key = this.#log.map.snapshots.findLast((snapshot) =>
+      isUpTo(snapshot, target) && !this.#unusable.has(snapshot)
+    );
     if (!key) throw new RangeError(`Step ${target.step} is before the start of the log`);
     const indexed = this.#index?.snapshots.findLast((snapshot) => isUpTo(snapshot, target));
     return indexed && indexed.step > key.step ? indexed : key;
@@ -332,14 +340,11 @@ export class Timeline {
     this.#enteredAt = workUpTo(checkpoint);
   }
 
-  /** Goes to a snapshot; answers false, and forgets it, when it is one of the index and of no use. */
+  /** Goes to a snapshot; answers false, and forgets it, when it is of no use. */
   async #enter(snapshot: IndexSnapshot | KeySnapshot): Promise<boolean> {
     this.#base = undefined;
     this.#enteredAt = workUpTo(snapshot);
-    if ("before" in snapshot) {
-      await this.#playhead.enter(snapshot);
-      return true;
-    }
+    if ("before" in snapshot) return await this.#enterKey(snapshot);
     // It came from there.
     const index = this.#index!;
     try {
@@ -347,6 +352,19 @@ export class Timeline {
       return true;
     } catch (error) {
       index.reject(snapshot, indexProblem(error));
+      return false;
+    }
+  }
+
+  /** The machine that comes there by executing may be the right one when the snapshot is not. */
+  async #enterKey(snapshot: KeySnapshot): Promise<boolean> {
+    try {
+      await this.#playhead.enter(snapshot);
+      return true;
+    } catch (error) {
+      if (!isOfSnapshot(error) || snapshot === this.#log.map.snapshots[0]) throw error;
+      this.#unusable.add(snapshot);
+      this.note(`The log's snapshot behind epoch ${snapshot.epoch} is ignored: ${error.message}`);
       return false;
     }
   }
