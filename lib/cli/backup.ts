@@ -19,6 +19,8 @@ import {
   UsageError,
 } from "./command.ts";
 import { type ConsoleChannel, diskPaths, type OpenDevices, openDevices } from "./devices.ts";
+import { copiesOfBackup, copiesOfLive } from "./copy_source.ts";
+import { debugLimitOption, debugOption, DebugPort } from "./debug_port.ts";
 import { diskOption, requireBuses } from "./disk_argument.ts";
 import { Doorway, listenOption } from "./doorway.ts";
 import { ExitCode } from "./exit_codes.ts";
@@ -74,8 +76,24 @@ async function backup(given: Arguments): Promise<number> {
   refuseSharedFiles(given, logs.map((path) => ({ role: "the log", path })));
   // A pipe's other end is usually at the same terminal.
   const reporter = reporterFor(given, argument.kind === "standard");
-  const stream = await openLogReader(argument);
-  return await new Follow(given, reporter, stream).toTheEnd();
+  const port = await openDebugPort(given, reporter);
+  try {
+    const stream = await openLogReader(argument);
+    return await new Follow(given, reporter, stream, port).toTheEnd();
+  } finally {
+    await port?.close("the backup has left");
+  }
+}
+
+async function openDebugPort(given: Arguments, reporter: Reporter): Promise<DebugPort | undefined> {
+  const address = given.value(debugOption);
+  const limitBytes = given.value(debugLimitOption);
+  if (address) {
+    const engine = given.value(engineOption);
+    return await DebugPort.open({ address, limitBytes, engine, note: reporter.note });
+  }
+  if (limitBytes !== undefined) throw new UsageError("--debug-limit is for --debug");
+  return undefined;
 }
 
 /** One backup process. */
@@ -90,11 +108,14 @@ class Follow {
   /** It has told so; a log may have more key snapshots. */
   #following = false;
   #receivedBytes = 0;
+  /** In force where the replica stands. */
+  #term = 0;
 
   constructor(
     private readonly given: Arguments,
     private readonly reporter: Reporter,
     private readonly stream: ByteStream,
+    private readonly port: DebugPort | undefined,
   ) {
     this.#host = hostOptions(given, reporter);
     const arbiter = given.value(arbiterOption);
@@ -112,6 +133,7 @@ class Follow {
       record: (item) => this.#executed(item),
       prepare: (takeover) => this.#prepare(takeover),
     });
+    if (port) port.source = copiesOfBackup(this.#backup, () => this.#term);
   }
 
   /** Follows, and goes live when promoted. Answers the exit code. */
@@ -131,6 +153,7 @@ class Follow {
         return this.#ended(outcome.end);
       case "left-behind":
         await this.#copy?.close();
+        await this.port?.close(`the backup was left behind: ${outcome.reason}`);
         this.reporter.note(`Left behind, join again: ${outcome.reason}`);
         return ExitCode.leftBehind;
       case "stalled":
@@ -181,6 +204,8 @@ class Follow {
       again: takeover.again.length,
     });
     if (this.#copy) live.continueLog(this.#copy.log);
+    for (const copy of this.port?.copies ?? []) live.continueLog(copy);
+    if (this.port) this.port.source = copiesOfLive(live);
     const session = {
       live,
       machine: takeover.replica.machine,
@@ -228,6 +253,8 @@ class Follow {
   #executed(item: LogItem): Promise<void> | undefined {
     const { record } = item;
     this.#receivedBytes = item.byteOffset + item.byteLength;
+    if (record.kind === "header" || record.kind === "epoch") this.#term = record.term ?? this.#term;
+    this.port?.send(record);
     if (record.kind === "header") {
       this.#header = record;
       requireBills(record, this.given);
@@ -299,6 +326,9 @@ export const backupCommand: Command = {
     "With the primary's own --disk, the lock on it and the record beside it decide whether this backup " +
     "may be promoted; a --disk that is a copy is kept in step. SIGUSR1 promotes where only the operator " +
     "can know that the primary has failed; Ctrl-C or SIGTERM leaves.",
+    "With --debug a gdb that attaches gets a copy of the machine as it is at that moment, and of what it does " +
+    "from then on, in a process of its own: reverse execution goes back to that moment, continue goes on as " +
+    "the machine does, and waits for it. The backup follows, acknowledges and takes over meanwhile as ever.",
   ],
   options: [
     diskOption,
@@ -310,6 +340,8 @@ export const backupCommand: Command = {
     arbiterOption,
     listenOption,
     outputOption,
+    debugOption,
+    debugLimitOption,
     onStallOption,
     silenceOption,
     epochStepsOption,
@@ -320,6 +352,7 @@ export const backupCommand: Command = {
   examples: [
     "lockstep primary teller --disk d.img -o - | lockstep backup - --disk d.img",
     "lockstep backup unix:/tmp/primary.sock --disk d.img --listen unix:/tmp/next.sock",
+    "lockstep backup unix:/tmp/primary.sock --disk d.img --debug 127.0.0.1:1234",
   ],
   run: backup,
 };

@@ -3,6 +3,7 @@ import { auditCommand } from "./audit.ts";
 import { backupCommand } from "./backup.ts";
 import type { Command } from "./command.ts";
 import { debugCommand } from "./debug.ts";
+import { debugServerCommand } from "./debug_server.ts";
 import { demoCommand } from "./demo.ts";
 import { indexCommand } from "./index_log.ts";
 import { diffCommand } from "./diff.ts";
@@ -30,3 +31,6 @@ export const commands: readonly Command[] = [
   demoCommand,
   auditCommand,
 ];
+
+/** Commands that only other commands of ours start, which no help tells of. */
+export const innerCommands: readonly Command[] = [debugServerCommand];

@@ -11,30 +11,20 @@ import {
   listenLoopback,
   type LoopbackAddress,
   loopbackText,
-  parseLoopback,
 } from "../host/loopback.ts";
-import { type Arguments, type Command, type Option, UsageError } from "./command.ts";
+import { type Arguments, type Command, UsageError } from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
+import { loopbackOption } from "./loopback_option.ts";
 import { engineOption, notesOption, quietOption } from "./machine_options.ts";
 import { positionOption } from "./position_option.ts";
 import type { Reporter } from "./reporter.ts";
 import { reporterFor } from "./report_form.ts";
 import { onSignals } from "./signals.ts";
 
-const listenOption: Option<LoopbackAddress> = {
-  name: "listen",
-  placeholder: "127.0.0.1:PORT",
-  help: "Wait for gdb at this port (0: any free one), one gdb after the other",
-  parse(text) {
-    const address = parseLoopback(text);
-    if (address) return address;
-    throw new UsageError(
-      `--listen must be a port of this host alone, such as 127.0.0.1:1234, not ${
-        JSON.stringify(text)
-      }: use ssh -L from elsewhere`,
-    );
-  },
-};
+const listenOption = loopbackOption(
+  "listen",
+  "Wait for gdb at this port (0: any free one), one gdb after the other",
+);
 
 const atOption = positionOption("at", `Start at ${positionForms}, and not at the log's start`);
 
@@ -83,7 +73,8 @@ async function serveHere(open: () => Promise<GdbTargetParts>): Promise<void> {
   }
 }
 
-const ENDINGS: Readonly<Record<GdbEnding, string>> = {
+/** How a person is told that gdb has left. */
+export const gdbEndings: Readonly<Record<GdbEnding, string>> = {
   detached: "gdb has detached",
   killed: "gdb has ended the session",
   disconnected: "gdb has disappeared",
@@ -108,7 +99,7 @@ async function serveAt(
     present = connection;
     const ending = await serveGdb(connection, () => Promise.resolve(parts));
     present = undefined;
-    reporter.note(ENDINGS[ending]);
+    reporter.note(gdbEndings[ending]);
     if (ending === "killed") return;
   }
 }

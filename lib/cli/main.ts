@@ -1,7 +1,7 @@
 /** The command line: finds the command, runs it, and turns what happens into an exit code. */
 import { parseArguments } from "./arguments.ts";
 import { type Command, UsageError } from "./command.ts";
-import { commands } from "./commands.ts";
+import { commands, innerCommands } from "./commands.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { failureOf } from "./failure.ts";
 import { commandHelp, overview } from "./help.ts";
@@ -41,7 +41,7 @@ async function dispatch(words: readonly string[]): Promise<number> {
     const about = commands.find((command) => command.name === rest[0]);
     return await tell(about ? commandHelp(about) : overview(commands));
   }
-  const command = commands.find((candidate) => candidate.name === name);
+  const command = [...commands, ...innerCommands].find((candidate) => candidate.name === name);
   if (!command) {
     throw new UsageError(`There is no command ${JSON.stringify(name)}; lockstep --help shows them`);
   }

@@ -38,11 +38,12 @@ export type GdbEnding = "detached" | "killed" | "disconnected";
 /**
  * Answers gdb until it leaves. When it just disappears, so does the motion that is under way.
  *
- * @param open Opens the recording, which may take its time; it is left where it stands.
+ * @param open Opens the recording, which may take its time; it is left where it stands. It is told when gdb
+ *   has not waited for it.
  */
 export async function serveGdb(
   connection: GdbConnection,
-  open: () => Promise<GdbTargetParts>,
+  open: (gone: AbortSignal) => Promise<GdbTargetParts>,
 ): Promise<GdbEnding> {
   const writer = connection.writable.getWriter();
   const parts = await patiently(writer, open);
@@ -52,15 +53,15 @@ export async function serveGdb(
 /** Does what may take longer than gdb waits. */
 async function patiently<Result>(
   writer: WritableStreamDefaultWriter<Uint8Array>,
-  action: () => Promise<Result>,
+  action: (gone: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  // A connection that has gone is noticed by its reader.
+  const gone = new AbortController();
   const timer = setInterval(
-    () => void writer.write(PATIENCE).catch(() => {}),
+    () => void writer.write(PATIENCE).catch(() => gone.abort()),
     PATIENCE_MILLISECONDS,
   );
   try {
-    return await action();
+    return await action(gone.signal);
   } finally {
     clearInterval(timer);
   }

@@ -99,6 +99,11 @@ export class Attachment {
     return this.#sentBytes;
   }
 
+  /** Bytes that wait to be handed to it, about; without those of snapshots, which are made as they are taken. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
   /** Whether its queue is longer than a well-behaved reader's. */
   get full(): boolean {
     return !this.#lost && (this.#queuedBytes > SEND_BUFFER_BYTES || this.#snapshots > 1);

@@ -51,6 +51,9 @@ export interface BackupOptions {
   readonly prepare: (takeover: Takeover) => Promise<void>;
 }
 
+/** Done while the replica stands at an epoch's end, which it does until the promise is fulfilled. */
+export type EpochEndVisit = (replica: Replica, header: HeaderRecord) => Promise<void>;
+
 /** What a promoted machine starts from. */
 export interface Takeover {
   /** The old stream's header. */
@@ -101,6 +104,7 @@ export class Backup {
   #probedTicks = 0;
   /** How often it has asked since it last heard something. */
   #asked = 0;
+  readonly #visits: EpochEndVisit[] = [];
   #wake: (() => void) | undefined;
   #lockHeldTicks: number | undefined;
   /** When it last looked, and since when it has looked again and again. */
@@ -148,6 +152,12 @@ export class Backup {
     this.#wake?.();
   }
 
+  /** Visits the replica once it is in place, at the next epoch's end; what comes meanwhile is acknowledged. */
+  atEpochEnd(visit: EpochEndVisit): void {
+    this.#visits.push(visit);
+    this.#wake?.();
+  }
+
   /**
    * Follows until the machine ends, or this backup is promoted, left behind, or refused.
    *
@@ -158,6 +168,7 @@ export class Backup {
     try {
       for (;;) {
         await this.#follower.executeAvailable(() => this.#operatorSaysLeave);
+        await this.#visited();
         const outcome = await this.#look();
         if (outcome) return outcome;
         await this.#pause();
@@ -209,8 +220,17 @@ export class Backup {
   }
 
   #record(item: LogItem): Promise<void> | undefined {
-    const waits = [this.#options.record?.(item), this.#replicaDisks?.room()].filter((wait) => wait);
+    const waits = [this.#options.record?.(item), this.#replicaDisks?.room(), this.#visited()]
+      .filter((wait) => wait);
     return waits.length === 0 ? undefined : Promise.all(waits).then(() => {});
+  }
+
+  /** Between two records the replica stands at an epoch's end. */
+  #visited(): Promise<void> | undefined {
+    const { replica } = this.#follower;
+    if (!replica || this.#visits.length === 0) return undefined;
+    const visits = this.#visits.splice(0).map((visit) => visit(replica, this.#intake.header!));
+    return Promise.all(visits).then(() => {});
   }
 
   /** Rule 8, while the primary lives. */

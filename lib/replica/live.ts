@@ -9,7 +9,7 @@ import type { EndRecord, EpochRecord } from "../epoch/record.ts";
 import { errorText } from "../host/fault.ts";
 import { type LogFigures, LogStatistics } from "../log/log_statistics.ts";
 import type { SnapshotRecords } from "../log/snapshot_records.ts";
-import { Attachment, type AttachmentEvents } from "./attachment.ts";
+import { Attachment, type AttachmentEvents, type PendingRecords } from "./attachment.ts";
 import { Dispatcher, type DispatcherCounts } from "./dispatcher.ts";
 import { randomId } from "./identity.ts";
 import type { LiveFigures, LiveOptions, LivePromotion } from "./live_options.ts";
@@ -198,6 +198,23 @@ export class LiveMachine implements Outlet {
     }, lost);
   }
 
+  /**
+   * Writes a log that nobody is promoted from, and that sees to its bounds itself.
+   *
+   * @param begin Makes it, from its header and snapshot at the end of the epoch, if it is still wanted.
+   * @param refused Told why, when there will be none.
+   */
+  logAside(
+    begin: (records: PendingRecords, epoch: number) => MachineLog | undefined,
+    refused: (reason: string) => void,
+  ): void {
+    const nobody = { name: "a log", close: () => Promise.resolve() };
+    this.#letIn(nobody, () => {
+      const log = begin(this.#streamStart(undefined, false), this.#hypervisor.epoch);
+      if (log) this.#logs.push(log);
+    }, refused);
+  }
+
   /** Makes ready for readers that join later: their snapshot then pauses the guest for a copy only. */
   expectReaders(): Promise<void> {
     return this.#shelf.warm(this.#options.loop);
@@ -341,21 +358,18 @@ export class LiveMachine implements Outlet {
     events: AttachmentEvents,
     acknowledged: boolean,
   ): Attachment {
+    const records = this.#streamStart(id, acknowledged);
+    return new Attachment(id, stream, records, this.#hypervisor.epoch, events, this.#statistics);
+  }
+
+  #streamStart(member: string | undefined, acknowledged: boolean): SnapshotRecords {
     const { epoch } = this.#hypervisor;
-    const { identity, machine, policy, outputs } = this.#options;
-    const start = {
-      ...{
-        identity,
-        member: id,
-        configuration: machine.configuration,
-        acknowledged,
-        outputs,
-        epoch,
-      },
-      ramDigestSteps: policy.ramDigestSteps,
-    };
-    const records = streamStart(start, this.#snapshot());
-    return new Attachment(id, stream, records, epoch, events, this.#statistics);
+    const { identity, machine: { configuration }, policy: { ramDigestSteps }, outputs } =
+      this.#options;
+    return streamStart(
+      { identity, member, configuration, acknowledged, ramDigestSteps, outputs, epoch },
+      this.#snapshot(),
+    );
   }
 
   #snapshot(): SnapshotRecords {

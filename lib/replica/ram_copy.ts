@@ -9,8 +9,9 @@ import type { HostLoop } from "../epoch/host.ts";
 import { pageBytes } from "../log/limits.ts";
 import type { Page } from "../log/snapshot_records.ts";
 
-/** Bytes made ready between two turns of the event loop. */
-const WARM_SLICE_BYTES = 1 << 20;
+/** Bytes made ready, or copied, between two turns of the event loop. */
+const SLICE_BYTES = 1 << 20;
+const SLICE_PAGES = SLICE_BYTES / pageBytes;
 
 /** A second memory for a machine's RAM. */
 export class RamCopy {
@@ -36,15 +37,27 @@ export class RamCopy {
       // A page that is written to is there from now on.
       ram[offset] = 0;
       zeros.has(offset / pageBytes);
-      if (offset % WARM_SLICE_BYTES === 0) await loop.turn();
+      if (offset % SLICE_BYTES === 0) await loop.turn();
     }
   }
 
   /** Becomes a copy of `source`, whose pages `zeros` looks at. */
   take(source: GuestMemory, zeros: ZeroPages): void {
+    for (const _ of this.taking(source, zeros));
+  }
+
+  /** As {@linkcode take}, in pieces of a millisecond at most: `source` must not change meanwhile. */
+  *taking(source: GuestMemory, zeros: ZeroPages): Generator<undefined, void, undefined> {
+    for (let page = 0; page < this.#used.length; page += SLICE_PAGES) {
+      this.#takeSlice(source, zeros, page, Math.min(page + SLICE_PAGES, this.#used.length));
+      yield;
+    }
+  }
+
+  #takeSlice(source: GuestMemory, zeros: ZeroPages, start: number, end: number): void {
     const used = this.#used;
     const { ram } = this.#memory;
-    for (let page = 0; page < used.length; page++) {
+    for (let page = start; page < end; page++) {
       if (!zeros.has(page)) {
         used[page] = 1;
       } else if (used[page] !== 0) {
@@ -52,12 +65,15 @@ export class RamCopy {
         ram.fill(0, page * pageBytes, (page + 1) * pageBytes);
       }
     }
-    for (let start = 0; start < used.length;) {
-      const from = used.indexOf(1, start);
-      if (from < 0) break;
-      const free = used.indexOf(0, from);
-      start = free < 0 ? used.length : free;
-      ram.set(source.ram.subarray(from * pageBytes, start * pageBytes), from * pageBytes);
+    for (let from = start; from < end;) {
+      if (used[from] === 0) {
+        from++;
+        continue;
+      }
+      let to = from + 1;
+      while (to < end && used[to] === 1) to++;
+      ram.set(source.ram.subarray(from * pageBytes, to * pageBytes), from * pageBytes);
+      from = to;
     }
   }
 

@@ -54,16 +54,35 @@ export class SnapshotShelf {
    * @param time The time base of the next epoch.
    */
   take(epoch: number, time: TimeBase, clock: HostClock): SnapshotRecords {
-    const machine = this.#machine;
     const before = clock.monotonicTicks();
-    const copy = this.#free.pop() ?? new RamCopy(machine.memory.ramBytes);
-    copy.take(machine.memory, this.#zeros);
+    const copy = this.#buffer();
+    copy.take(this.#machine.memory, this.#zeros);
+    const snapshot = this.#snapshotOf(copy, epoch, time);
+    this.#pauseTicks = clock.monotonicTicks() - before;
+    return snapshot;
+  }
+
+  /**
+   * As {@linkcode take}, for a machine that nobody runs before this is done: others have a turn now and
+   * then, so that a backup goes on acknowledging.
+   */
+  async takeStanding(epoch: number, time: TimeBase, loop: HostLoop): Promise<SnapshotRecords> {
+    const copy = this.#buffer();
+    for (const _ of copy.taking(this.#machine.memory, this.#zeros)) await loop.turn();
+    return this.#snapshotOf(copy, epoch, time);
+  }
+
+  #buffer(): RamCopy {
+    return this.#free.pop() ?? new RamCopy(this.#machine.memory.ramBytes);
+  }
+
+  #snapshotOf(copy: RamCopy, epoch: number, time: TimeBase): SnapshotRecords {
+    const machine = this.#machine;
     this.#largestBytes = copy.usedBytes + imageBytes(machine.image) + STATE_BYTES;
     const { steps } = machine;
     const state = machine.save();
     const operations = [...machine.outstanding.values()];
     const digestWith = machine.snapshotDigestWith();
-    this.#pauseTicks = clock.monotonicTicks() - before;
     return this.#records(copy, () => ({
       ...{ epoch, time, steps, state, operations },
       image: machine.image.pages(),

@@ -1,0 +1,130 @@
+/**
+ * A copy of a machine's log for a debugger: from a snapshot on, as far as its bounds allow. Nobody is promoted
+ * from it, and nobody ever waits for it: a copy that cannot keep up, or takes too much room, ends.
+ */
+import type { EndRecord, HeaderRecord, LogRecord } from "../epoch/record.ts";
+import type { HostLoop } from "../epoch/host.ts";
+import type { Replica } from "../epoch/replica.ts";
+import { settledWithin } from "../host/pause.ts";
+import type { SnapshotRecords } from "../log/snapshot_records.ts";
+import { Attachment, type PendingRecords } from "./attachment.ts";
+import { megabytes } from "./log_series.ts";
+import type { MachineLog } from "./machine_log.ts";
+import { SnapshotShelf } from "./snapshot_shelf.ts";
+import { streamStart } from "./stream_start.ts";
+import type { ByteStream } from "./transport.ts";
+
+/** Bytes that may wait for a slow disk, or for the snapshot before them. */
+const QUEUE_BYTES = 64 << 20;
+/** How long a machine that has ended waits for the last of them. */
+const FINISH_MILLISECONDS = 2000;
+
+/** How a copy is bounded, and who hears of it. */
+export interface DebugCopyOptions {
+  /** Most bytes that it takes. */
+  readonly limitBytes: number;
+  /** Told once in a part of a sentence why it ends before its log does. */
+  readonly ended: (reason: string) => void;
+}
+
+/** A copy, record by record. */
+export class DebugCopy implements MachineLog {
+  /** Nobody waits for it. */
+  readonly full = false;
+  readonly #log: Attachment;
+  readonly #options: DebugCopyOptions;
+  #handedOver: EndRecord | undefined;
+  #isOver = false;
+
+  /**
+   * Starts writing.
+   *
+   * @param stream Where it goes.
+   * @param start Its header and snapshot.
+   * @param epoch The epoch behind which the snapshot stands.
+   */
+  constructor(
+    stream: ByteStream,
+    start: PendingRecords,
+    epoch: number,
+    options: DebugCopyOptions,
+  ) {
+    this.#options = options;
+    this.#log = new Attachment(undefined, stream, start, epoch, {
+      progressed: () => this.#checkBounds(),
+      joined: () => {},
+      lost: (_log, reason) => this.#end(`the copy of the log cannot be written: ${reason}`),
+    });
+  }
+
+  /** Bytes handed to the kernel so far. */
+  get sentBytes(): number {
+    return this.#log.sentBytes;
+  }
+
+  /** Takes a record of the machine's log. */
+  send(record: LogRecord): void {
+    if (this.#isOver || record.kind === "heartbeat" || record.kind.startsWith("snapshot-")) return;
+    // Nothing may follow an end, and this machine may be the one that goes on.
+    if (record.kind === "end" && record.reason === "hand-over") this.#handedOver = record;
+    else this.#log.send(record);
+    this.#checkBounds();
+  }
+
+  /** It has its own; a debugger keeps what else it needs. */
+  sendSnapshot(): void {}
+
+  /** There is always room. */
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Writes what is left, unless that takes too long. */
+  async finish(): Promise<void> {
+    if (this.#isOver) return;
+    if (this.#handedOver) this.#log.send(this.#handedOver);
+    await settledWithin(this.#log.finish(), FINISH_MILLISECONDS);
+  }
+
+  /** Lets go of it at once. */
+  close(): void {
+    this.#isOver = true;
+    this.#log.close();
+  }
+
+  #checkBounds(): void {
+    const { limitBytes } = this.#options;
+    if (this.#log.sentBytes + this.#log.queuedBytes > limitBytes) {
+      this.#end(`the copy of the log has reached its limit of ${megabytes(limitBytes)}`);
+    } else if (this.#log.queuedBytes > QUEUE_BYTES) {
+      this.#end("the disk on which the copy of the log is cannot keep up");
+    }
+  }
+
+  #end(reason: string): void {
+    if (this.#isOver) return;
+    this.close();
+    this.#options.ended(reason);
+  }
+}
+
+/**
+ * Header and snapshot of a replica that stands at an epoch's end, and does until the promise is fulfilled.
+ *
+ * @param term The term in force.
+ */
+export async function debugCopyStart(
+  replica: Replica,
+  header: HeaderRecord,
+  term: number,
+  loop: HostLoop,
+): Promise<SnapshotRecords> {
+  const { machine: { configuration }, epoch, time } = replica;
+  const { run, ramDigestSteps, consoleBase, billBase } = header;
+  const start = {
+    ...{ identity: { run, term }, member: undefined, acknowledged: false },
+    ...{ configuration, ramDigestSteps, outputs: { consoleBase, billBase }, epoch },
+  };
+  const shelf = new SnapshotShelf(replica.machine);
+  return streamStart(start, await shelf.takeStanding(epoch, time, loop));
+}
