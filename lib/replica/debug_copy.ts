@@ -8,7 +8,6 @@ import type { Replica } from "../epoch/replica.ts";
 import { settledWithin } from "../host/pause.ts";
 import type { SnapshotRecords } from "../log/snapshot_records.ts";
 import { Attachment, type PendingRecords } from "./attachment.ts";
-import { megabytes } from "./log_series.ts";
 import type { MachineLog } from "./machine_log.ts";
 import { SnapshotShelf } from "./snapshot_shelf.ts";
 import { streamStart } from "./stream_start.ts";
@@ -95,7 +94,7 @@ export class DebugCopy implements MachineLog {
   #checkBounds(): void {
     const { limitBytes } = this.#options;
     if (this.#log.sentBytes + this.#log.queuedBytes > limitBytes) {
-      this.#end(`the copy of the log has reached its limit of ${megabytes(limitBytes)}`);
+      this.#end(`the copy of the log has reached its limit of ${sizeText(limitBytes)}`);
     } else if (this.#log.queuedBytes > QUEUE_BYTES) {
       this.#end("the disk on which the copy of the log is cannot keep up");
     }
@@ -127,4 +126,11 @@ export async function debugCopyStart(
   };
   const shelf = new SnapshotShelf(replica.machine);
   return streamStart(start, await shelf.takeStanding(epoch, time, loop));
+}
+
+/** A size as the option takes it. */
+function sizeText(bytes: number): string {
+  const units = [["G", 2 ** 30], ["M", 2 ** 20], ["K", 2 ** 10], ["", 1]] as const;
+  const [unit, size] = units.find(([, size]) => bytes % size === 0)!;
+  return `${bytes / size}${unit}`;
 }

@@ -41,6 +41,11 @@ export class Lockstep implements AsyncDisposable {
     if (start.stdin !== undefined) void feed(this.#child.stdin, start.stdin);
   }
 
+  /** Its process id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** What it has said on standard error so far. */
   get said(): string {
     return this.#said;

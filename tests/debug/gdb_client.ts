@@ -10,12 +10,8 @@ import { withFolder } from "../host/temporary_folder.ts";
 /** What stands for itself only behind an escape: #, $, * and }. */
 const SPECIAL = new Set([0x23, 0x24, 0x2a, 0x7d]);
 
-/** What a test has of a session. */
-export interface GdbClient {
-  /** The recording behind it. */
-  readonly timeline: Timeline;
-  /** How the server has left. */
-  readonly ended: Promise<GdbEnding>;
+/** One who speaks as gdb does. */
+export interface GdbTalker {
   /** Sends bytes as they are. */
   send(bytes: Uint8Array | string): Promise<void>;
   /** The next thing that comes; undefined at the end. */
@@ -28,6 +24,14 @@ export interface GdbClient {
   monitor(line: string): Promise<string>;
   /** Closes the connection without a word. */
   disconnect(): Promise<void>;
+}
+
+/** What a test has of a session with a recording in its hands. */
+export interface GdbClient extends GdbTalker {
+  /** The recording behind it. */
+  readonly timeline: Timeline;
+  /** How the server has left. */
+  readonly ended: Promise<GdbEnding>;
 }
 
 /** Serves a log in memory to `test`. */
@@ -60,8 +64,8 @@ export async function withGdbAt(
     const moving = new Debugger(timeline, new Growth(timeline, growth));
     const parts = { debugger: moving, bookmarks };
     const ended = serveGdb(connection, () => Promise.resolve(parts));
-    const client = new Client(timeline, ended, to.writable, from.readable);
-    await test(client);
+    const client = new Client(to.writable, from.readable);
+    await test(Object.assign(client, { timeline, ended }));
     await client.disconnect();
     await ended;
   } finally {
@@ -69,15 +73,21 @@ export async function withGdbAt(
   }
 }
 
-class Client implements GdbClient {
+/** The client at the other end of two streams. */
+export function gdbTalker(
+  writable: WritableStream<Uint8Array>,
+  readable: ReadableStream<Uint8Array>,
+): GdbTalker {
+  return new Client(writable, readable);
+}
+
+class Client implements GdbTalker {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #packets = new GdbPacketReader();
   readonly #events: GdbEvent[] = [];
 
   constructor(
-    readonly timeline: Timeline,
-    readonly ended: Promise<GdbEnding>,
     writable: WritableStream<Uint8Array>,
     readable: ReadableStream<Uint8Array>,
   ) {

@@ -23,6 +23,7 @@ import { Home } from "../../../lib/replica/home.ts";
 import { randomId } from "../../../lib/replica/identity.ts";
 import { LiveMachine } from "../../../lib/replica/live.ts";
 import type { LogCopy } from "../../../lib/replica/log_copy.ts";
+import type { MachineLog } from "../../../lib/replica/machine_log.ts";
 import { readMembership } from "../../../lib/replica/membership.ts";
 import { promote } from "../../../lib/replica/promoted.ts";
 import type { MembershipStore, RosterLimits } from "../../../lib/replica/roster.ts";
@@ -69,7 +70,7 @@ export interface BackupOptions {
   readonly onStall?: OnStall;
   readonly meddle?: Meddle;
   /** Its copy of the log, with which it goes on when it is promoted. */
-  readonly copy?: LogCopy;
+  readonly copy?: Pick<LogCopy, "add"> & { readonly log: MachineLog };
   /** Readers of the machine that it becomes, attached before that runs. */
   readonly next?: readonly Cable[];
   /** Where the frames of the machine that it becomes come. */
