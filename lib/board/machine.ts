@@ -130,13 +130,16 @@ export class Machine {
    *
    * It returns early when the guest waits, issues an operation, writes a timer comparator, powers off or
    * resets, or when {@linkcode epochReads} or the console's bounds are reached.
+   *
+   * @param slowPaths It returns early, too, when the guest has needed the host's help so often: for traps,
+   *   devices, pages. Each time costs half a microsecond or more.
    */
-  run(steps: number): number {
+  run(steps: number, slowPaths?: number): number {
     // Not even to begin with: what the run before has ended at is forgotten.
     if (this.#board.held) return this.#hart.run(0);
     this.#running = true;
     try {
-      return this.#hart.run(steps);
+      return this.#hart.run(steps, slowPaths);
     } finally {
       this.#running = false;
     }

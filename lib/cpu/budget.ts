@@ -10,6 +10,8 @@ export class Budget {
   #granted = 0;
   #deferred = 0;
   #running = false;
+  /** Slow paths that may still be taken before the interpreter returns; Infinity: any number. */
+  patience = Infinity;
   readonly #words: Int32Array;
 
   /** Counts for the interpreter in this memory. */
@@ -51,6 +53,11 @@ export class Budget {
   attend(): void {
     this.#deferred += this.#words[REMAINING >> 2]!;
     this.#words[REMAINING >> 2] = 0;
+  }
+
+  /** Counts a slow path: what they cost, a count of steps does not show. */
+  spend(): void {
+    if (--this.patience === 0) this.attend();
   }
 
   /** Charges a step for a trap that no instruction was charged for. */

@@ -167,24 +167,28 @@ export class Hart {
   /**
    * Executes at most `steps` steps and answers how many it did. It stops early when a stop was requested
    * in a bus callback, and when it begins to wait. `run(a)` and `run(b)` are `run(a + b)`, to the bit.
+   * @param slowPaths It stops early, too, when it has needed the host's help so often.
    */
-  run(steps: number): number {
+  run(steps: number, slowPaths = Infinity): number {
     if (!Number.isSafeInteger(steps) || steps < 0) {
       throw new RangeError(`Cannot run ${steps} steps: give a whole number from 0`);
     }
     this.#running = true;
     this.#triggers.stopped = false;
+    this.#budget.patience = slowPaths;
     let executed = 0;
     try {
-      while (executed < steps && !this.waiting && !this.#stopRequested && !this.triggered) {
-        executed += this.#runOnce(steps - executed);
-      }
+      while (executed < steps && this.#mayGoOn) executed += this.#runOnce(steps - executed);
     } finally {
       this.#running = false;
       this.#stopRequested = false;
       this.#storeCounts();
     }
     return executed;
+  }
+
+  get #mayGoOn(): boolean {
+    return !this.waiting && !this.#stopRequested && !this.triggered && this.#budget.patience > 0;
   }
 
   /** Whether the last {@linkcode Hart.run} has ended at a trigger. */

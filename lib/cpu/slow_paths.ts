@@ -185,11 +185,13 @@ export class SlowPaths implements InterpreterImports {
 
   /** Zicsr. */
   csr(operation: number, record: number): number {
+    this.#parts.budget.spend();
     return this.#parts.csrs.execute(operation, record);
   }
 
   /** Privileged instructions. */
   system(event: number, record: number): number {
+    this.#parts.budget.spend();
     return this.#parts.system.execute(event, record);
   }
 
@@ -259,7 +261,8 @@ export class SlowPaths implements InterpreterImports {
 
   /** Where in RAM the half of an instruction at an address is, or that it may not be executed. */
   #locateCode(address: bigint): number {
-    const { mmu, modes } = this.#parts;
+    const { budget, mmu, modes } = this.#parts;
+    budget.spend();
     const low = Number(BigInt.asIntN(32, address));
     const high = Number(BigInt.asIntN(32, address >> 32n));
     const physical = mmu.translate(low, high, ACCESS.fetch, modes.privilege, 2);
@@ -360,7 +363,8 @@ export class SlowPaths implements InterpreterImports {
   }
 
   #translate(access: Access, bytes: number): number {
-    const { mmu, modes } = this.#parts;
+    const { budget, mmu, modes } = this.#parts;
+    budget.spend();
     return mmu.translate(this.#low(), this.#high(), access, modes.dataPrivilege, bytes);
   }
 
