@@ -24,6 +24,8 @@ export const consoleEpochBytes = 65_536;
  */
 export const consoleTailBytes = 2 ** 20;
 
+const NOTHING = new Uint8Array(0);
+
 /** The tail of the console's output. */
 export class ConsoleOutput {
   readonly #fields: Fields<typeof fields>;
@@ -74,6 +76,7 @@ export class ConsoleOutput {
 
   /** The bytes put out since the last call. */
   take(): Uint8Array {
+    if (this.#untaken === 0) return NOTHING;
     const taken = this.#buffer.slice(this.#end - this.#untaken, this.#end);
     this.#untaken = 0;
     return taken;

@@ -124,7 +124,7 @@ export const arbiterOption: Option<string> = textOption(
 export const epochStepsOption: Option<number> = numberOption(
   "epoch-steps",
   "STEPS",
-  "Longest epoch in steps (default 1000000)",
+  "Longest epoch in steps (default 10000000)",
   { least: 1, most: 2 ** 28 },
 );
 

@@ -11,7 +11,7 @@ export class Budget {
   #deferred = 0;
   #running = false;
   /** Slow paths that may still be taken before the interpreter returns; Infinity: any number. */
-  patience = Infinity;
+  patience: number = Infinity;
   readonly #words: Int32Array;
 
   /** Counts for the interpreter in this memory. */

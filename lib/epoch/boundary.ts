@@ -12,8 +12,14 @@ import type { EpochDigest } from "./record.ts";
 export function endEpoch(machine: Machine, inputs: Inputs, wantRam: boolean): EpochDigest {
   machine.deliver(inputs);
   const state = machine.digest();
-  const power = machine.power.kind;
-  const digest = wantRam || power === "off" ? { state, ram: machine.ramDigest() } : { state };
-  if (power === "reset") machine.reset();
+  const ram = wantRam || machine.power.kind === "off";
+  const digest = ram ? { state, ram: machine.ramDigest() } : { state };
+  if (machine.power.kind === "reset") machine.reset();
   return digest;
+}
+
+/** The same where nobody gets the epoch's record: digests are for replicas. */
+export function endEpochUnrecorded(machine: Machine, inputs: Inputs): void {
+  machine.deliver(inputs);
+  if (machine.power.kind === "reset") machine.reset();
 }

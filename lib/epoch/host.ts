@@ -59,17 +59,21 @@ export interface DeviceBacks {
 export interface Outlet {
   /** Whether an acknowledgement or a completion is waited for. */
   readonly expecting: boolean;
+  /** Whether anybody gets the records. Otherwise epochs have none: digests are for those who read them. */
+  readonly recording: boolean;
   /**
    * Takes the record of a finished epoch with what that epoch wants done outside. Called before the
    * next epoch starts; a promise slows the guest down until it resolves (bounded buffers).
    *
+   * @param record Absent when nobody gets it.
    * @param operations Operations issued in the epoch, in order. The outlet performs each when output
    *   commit allows it, and answers through {@linkcode Arrivals}.
    * @param console Console bytes of the epoch; the last one has position `consolePosition - 1`.
    * @param frames Network frames of the epoch, in order.
    */
   epochEnded(
-    record: EpochRecord,
+    epoch: number,
+    record: EpochRecord | undefined,
     operations: readonly Operation[],
     console: Uint8Array,
     frames: readonly Uint8Array[],
@@ -81,6 +85,9 @@ const WAITING_FRAMES = 512;
 
 /** DMA blocks in one record, unless a single completion has more: readers bound what they decode. */
 const RECORD_BLOCKS = 8192;
+
+/** Most epochs have no input. */
+const NO_INPUT = new Uint8Array(0);
 
 /** What has reached the machine from outside and waits for the end of an epoch (buffer-interrupt). */
 export class Arrivals {
@@ -164,6 +171,7 @@ export class Arrivals {
 
   /** Takes at most `limit` bytes of console input. */
   takeInput(limit: number): Uint8Array {
+    if (this.#inputBytes === 0) return NO_INPUT;
     const taken = new Uint8Array(Math.min(limit, this.#inputBytes));
     let filled = 0;
     while (filled < taken.length) {

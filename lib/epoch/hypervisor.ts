@@ -6,15 +6,22 @@
 import type { Machine } from "../board/machine.ts";
 import type { TimeBase } from "../board/environment.ts";
 import type { Completion } from "../board/operation.ts";
-import { endEpoch } from "./boundary.ts";
+import { endEpoch, endEpochUnrecorded } from "./boundary.ts";
 import { GuestTime } from "./guest_time.ts";
 import type { Arrivals, HostClock, HostLoop, Outlet } from "./host.ts";
 import { LiveEnvironment } from "./live_environment.ts";
 import type { EpochPolicy } from "./policy.ts";
 import type { EndRecord, EpochRecord } from "./record.ts";
 
-/** Steps between two looks at the clock: 0.1 ms of computing, 10 ms of a guest that only traps. */
-const SLICE_STEPS = 50_000;
+/**
+ * Steps between two looks at the clock: few at first, and twice as many each time as long as they take
+ * next to nothing. A look costs as much as some thousand steps.
+ */
+const SLICE_STEPS = { first: 50_000, longest: 400_000 } as const;
+/** Ticks of a slice after which the next one is short again. */
+const QUICK_TICKS = 3_000;
+/** Slow paths between two looks at the clock: about 4 ms of a guest that does little else. */
+const SLICE_SLOW_PATHS = 8_000;
 
 /** What a hypervisor is made of. */
 export interface HypervisorOptions {
@@ -136,14 +143,18 @@ export class Hypervisor {
     const before = clock.monotonicTicks();
     let steps = 0;
     let elapsed = 0;
+    let sliceSteps: number = SLICE_STEPS.first;
     // The budget follows the measured speed; a guest that turns slow is cut off by the clock.
     while (steps < budget && elapsed < ticks) {
       // The guest may have moved its timer: where it is due the epoch ends.
-      const slice = Math.min(SLICE_STEPS, budget - steps, machine.stepsToTimer);
+      const slice = Math.min(sliceSteps, budget - steps, machine.stepsToTimer);
       if (slice === 0) break;
-      const done = machine.run(slice);
+      const done = machine.run(slice, SLICE_SLOW_PATHS);
       steps += done;
-      elapsed = clock.monotonicTicks() - before;
+      const now = clock.monotonicTicks() - before;
+      const quick = now - elapsed < QUICK_TICKS;
+      sliceSteps = quick ? Math.min(2 * sliceSteps, SLICE_STEPS.longest) : SLICE_STEPS.first;
+      elapsed = now;
       // What the guest has sent in this slice leaves together, and soon.
       if (done === 0 || machine.epochOver || machine.hasFrames) break;
     }
@@ -181,23 +192,25 @@ export class Hypervisor {
     };
     const console = machine.takeConsoleOutput();
     const frames = machine.takeFrames();
-    const wantRam = this.#stop !== undefined ||
+    const ramIsDue = this.#stop !== undefined ||
       machine.steps - this.#stepsAtRamDigest >= policy.ramDigestSteps;
     const reads = this.#environment.takeReads();
-    const digest = endEpoch(machine, inputs, wantRam);
+    const digest = outlet.recording ? endEpoch(machine, inputs, ramIsDue) : undefined;
+    if (!digest) endEpochUnrecorded(machine, inputs);
     // After the deliveries: what they make a front issue (a flush behind a write) is the record's, too.
     const operations = machine.takeIssued();
-    if (digest.ram !== undefined) this.#stepsAtRamDigest = machine.steps;
-    const record: EpochRecord = {
+    if (digest?.ram !== undefined) this.#stepsAtRamDigest = machine.steps;
+    const epoch = ++this.#epoch;
+    const record: EpochRecord | undefined = digest && {
       kind: "epoch",
-      epoch: ++this.#epoch,
+      epoch,
       steps,
       reads,
       ...inputs,
       digest,
       ...(promotion ? { term: promotion.term } : {}),
     };
-    const wait = outlet.epochEnded(record, operations, console, frames);
+    const wait = outlet.epochEnded(epoch, record, operations, console, frames);
     if (wait) await wait;
     this.#callBack();
   }

@@ -16,9 +16,9 @@ export interface EpochPolicy {
 
 /** What the command line uses unless told otherwise. */
 export const DEFAULT_POLICY: EpochPolicy = {
-  epochSteps: 1_000_000,
+  epochSteps: 10_000_000,
   busyTicks: 2_000,
-  longestTicks: 50_000,
+  longestTicks: 40_000,
   ramDigestSteps: 1_000_000_000,
   completionBytes: 1 << 20,
 };

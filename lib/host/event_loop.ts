@@ -16,7 +16,7 @@ const ROUNDS_TO_STREAMS = 64;
  * How often a busy guest's streams are looked at, milliseconds: when an answer is expected, and when only
  * a person or a newcomer may call. A look costs 0.1 ms.
  */
-const LOOK_MILLISECONDS = { expecting: 1, otherwise: 8 } as const;
+const LOOK_MILLISECONDS = { expecting: 1, otherwise: 6 } as const;
 
 class EventLoop implements HostLoop {
   #lastLook = 0;

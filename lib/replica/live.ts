@@ -115,6 +115,11 @@ export class LiveMachine implements Outlet {
       this.#options.clock.monotonicTicks() - this.#lastFrameTicks < CONVERSATION_TICKS;
   }
 
+  /** Whether anybody reads or keeps the log. */
+  get recording(): boolean {
+    return this.#logs.length > 0 || this.#roster.attachments.length > 0;
+  }
+
   /** Who could take over. */
   get roster(): Roster {
     return this.#roster;
@@ -256,20 +261,23 @@ export class LiveMachine implements Outlet {
 
   /** Ships the record, and lets what the epoch wants done outside wait for its commit. */
   epochEnded(
-    record: EpochRecord,
+    epoch: number,
+    record: EpochRecord | undefined,
     operations: readonly Operation[],
     console: Uint8Array,
     frames: readonly Uint8Array[],
   ): Promise<void> | undefined {
-    this.#roster.send(record);
-    for (const log of this.#logs) log.send(record);
+    this.#roster.epochEnded(epoch, record);
+    if (record) {
+      for (const log of this.#logs) log.send(record);
+    }
     this.#snapshotLogs();
     for (const log of this.#logs) log.epochEnded?.();
     this.#lastSendTicks = this.#options.clock.monotonicTicks();
     const position = this.#options.machine.consolePosition - console.length;
     this.#uncertain.issued(operations);
     if (frames.length > 0) this.#lastFrameTicks = this.#lastSendTicks;
-    this.#dispatcher.submit(record.epoch, operations, position, console, frames);
+    this.#dispatcher.submit(epoch, operations, position, console, frames);
     this.#commit();
     return this.#room();
   }

@@ -3,7 +3,7 @@
  * (design section 6, rules 1 to 3). The decisions are those of `rules.ts`; here they meet real streams
  * and a real record file.
  */
-import type { EndRecord, LogRecord } from "../epoch/record.ts";
+import type { EndRecord, EpochRecord } from "../epoch/record.ts";
 import type { HostClock, HostLoop } from "../epoch/host.ts";
 import { errorText } from "../host/fault.ts";
 import type { Attachment, AttachmentEvents } from "./attachment.ts";
@@ -120,9 +120,10 @@ export class Roster implements AttachmentEvents {
     });
   }
 
-  /** Sends a record to everyone. */
-  send(record: LogRecord): void {
-    if (record.kind === "epoch") this.#latestEpoch = record.epoch;
+  /** An epoch is over; sends its record to everyone, if there is anyone. */
+  epochEnded(epoch: number, record: EpochRecord | undefined): void {
+    this.#latestEpoch = epoch;
+    if (!record) return;
     for (const { attachment } of this.#entries.values()) attachment.send(record);
   }
 

@@ -53,6 +53,8 @@ export interface RigOptions {
 /** The hypervisor and all around it. */
 export class Rig implements Outlet {
   readonly expecting = false;
+  /** Whether records are made. */
+  recording = true;
   readonly epochs: Ended[] = [];
   readonly arrivals = new Arrivals();
   readonly clock: SteppingClock;
@@ -89,6 +91,7 @@ export class Rig implements Outlet {
   }
 
   epochEnded(
+    _epoch: number,
     record: EpochRecord,
     operations: readonly Operation[],
     console: Uint8Array,

@@ -189,7 +189,7 @@ Deno.test("a member is removed for one output that it holds up, and not for many
     await turns();
     assertEquals(roster.protection, "protected");
     for (let epoch = 1; epoch <= 20; epoch++) {
-      roster.send(epochOf(epoch, 16));
+      roster.epochEnded(epoch, epochOf(epoch, 16));
       await turns();
       // The output of this epoch waits while somebody looks, and goes a moment later.
       clock.now += 400;
@@ -211,7 +211,7 @@ Deno.test("a member that stops acknowledging is removed also while no output wai
   answers({ kind: "joined", epoch: 1, sharedDisk: false });
   await turns();
   for (let epoch = 2; epoch <= 20; epoch++) {
-    roster.send(epochOf(epoch, 16));
+    roster.epochEnded(epoch, epochOf(epoch, 16));
     await turns();
     clock.now += 400;
     roster.watch(undefined);
@@ -237,7 +237,7 @@ for (const moving of [true, false]) {
     const roster = rosterOn(clock);
     const id = "02".repeat(16);
     roster.attach(id, new Attachment(id, stream, snapshotAtPowerOn(), 0, roster));
-    for (let epoch = 1; epoch <= 48; epoch++) roster.send(epochOf(epoch, 256 << 10));
+    for (let epoch = 1; epoch <= 48; epoch++) roster.epochEnded(epoch, epochOf(epoch, 256 << 10));
     for (let look = 0; look < 20; look++) {
       if (moving) taken.shift()?.();
       await hostLoop.turn();
