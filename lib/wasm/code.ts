@@ -280,6 +280,11 @@ export function callIndirect(typeIndex: number, place: Code, ...args: readonly C
   return joined(args) + joined(place) + byte(0x11) + unsigned(typeIndex) + byte(0x00);
 }
 
+/** Returns what the function in this place of the table, which must be of this type, returns; in its stead. */
+export function returnCallIndirect(typeIndex: number, place: Code, ...args: readonly Code[]): Code {
+  return joined(args) + joined(place) + byte(0x13) + unsigned(typeIndex) + byte(0x00);
+}
+
 /** Computes a value for its effects only. */
 export function drop(value: Code): Code {
   return joined(value) + byte(0x1a);

@@ -7,14 +7,26 @@ import {
   i32,
   i64,
   Label,
+  leave,
   type Local,
+  returnCallIndirect,
   unlikely,
   when,
 } from "../../wasm/code.ts";
 import { FunctionBuilder, type ModuleBuilder } from "../../wasm/module.ts";
 import { fieldOffset } from "../hart_block.ts";
-import { DATA_BANK, PAGE_BYTES, REMAINING } from "../layout.ts";
+import {
+  DATA_BANK,
+  FETCH_BANK,
+  FETCH_TLB,
+  PAGE_BYTES,
+  REMAINING,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+} from "../layout.ts";
+import { PSEUDO } from "../operations.ts";
 import { MSTATUS } from "../privilege.ts";
+import { RECORD } from "../record.ts";
 import { REGION_SIGNATURE } from "../region_signature.ts";
 import {
   emitInstruction,
@@ -22,6 +34,7 @@ import {
   type Outcome,
   type RegionFrame,
   type RegionImports,
+  stopAt,
 } from "./instruction_emission.ts";
 import { type Block, endingOf, type Region, targetOf } from "./region.ts";
 import { Registers } from "./registers.ts";
@@ -48,9 +61,10 @@ export function emitRegion(
     floatStatus: builder.local("i32"),
     dynamicRounding: builder.local("i32"),
     exit: new Label(),
+    stop: new Label(),
   };
   const code = new RegionCode(frame, region, builder.local("i32")).emit();
-  const { base, registers, bank, floatStatus, dynamicRounding, exit } = frame;
+  const { base, registers, bank, floatStatus, dynamicRounding, exit, stop } = frame;
   const status = i32.load(i32.const(0), fieldOffset.mstatus);
   const body: Code = [
     base.set(i64.and(target.get, i64.const(-PAGE_BYTES))),
@@ -60,12 +74,49 @@ export function emitRegion(
       i32.shr_u(i32.load(i32.const(0), fieldOffset.fcsr), i32.const(FRM_SHIFT)),
     ),
     registers.fill,
-    block(exit, code),
-    registers.spillHere(),
+    block(stop, [
+      block(exit, code),
+      registers.spillHere(),
+      chain(frame, module.typeIndex(REGION_SIGNATURE)),
+      handOver(frame),
+      leave,
+    ]),
+    registers.spill,
+    handOver(frame),
+  ];
+  return module.addFunction(builder, body);
+}
+
+/** Puts into memory where to go on, and the steps that are left. */
+function handOver({ target, remaining }: RegionFrame): Code {
+  return [
     i64.store(i32.const(0), target.get, fieldOffset.pc),
     i32.store(i32.const(0), remaining.get, REMAINING),
   ];
-  return module.addFunction(builder, body);
+}
+
+/**
+ * Goes on in the region that is entered at `target`, if there is one. It is looked for where the interpreter looks:
+ * so it is valid whenever the fetch TLB and the decoded record are.
+ */
+function chain({ target, remaining, host }: RegionFrame, type: number): Code {
+  const low = i32.wrap(target.get);
+  const index = i32.and(
+    i32.shr_u(low, i32.const(8)),
+    i32.const((TLB_ENTRIES - 1) * TLB_ENTRY_BYTES),
+  );
+  const tag = i64.and(target.get, i64.const(-PAGE_BYTES));
+  const way = i32.shl(i32.and(low, i32.const(PAGE_BYTES - 2)), i32.const(3));
+  return [
+    host.set(i32.add(i32.load(i32.const(0), FETCH_BANK), index)),
+    when(i64.eq(i64.load(host.get, FETCH_TLB), tag), [
+      host.set(i32.add(i32.load(host.get, FETCH_TLB + 8), way)),
+      when(
+        i32.eq(i32.load16_u(host.get, RECORD.operation), i32.const(PSEUDO.region)),
+        returnCallIndirect(type, i32.load(host.get, RECORD.bits), target.get, remaining.get),
+      ),
+    ]),
+  ];
 }
 
 /** The blocks of a region as nodes of a graph, from 1. */
@@ -119,7 +170,7 @@ class RegionCode {
     const { instructions, start } = block;
     const steps = instructions.length;
     const code: Code[] = [
-      when(unlikely(i32.lt_s(remaining.get, i32.const(steps))), exitTo(this.#frame, start)),
+      when(unlikely(i32.lt_s(remaining.get, i32.const(steps))), stopAt(this.#frame, start)),
       remaining.set(i32.sub(remaining.get, i32.const(steps))),
     ];
     let outcome: Outcome = { kind: "next" };

@@ -52,8 +52,10 @@ export interface RegionFrame {
   readonly floatStatus: Local;
   /** The dynamic rounding mode, which only instructions outside of regions change. */
   readonly dynamicRounding: Local;
-  /** Leaves the region for `target`, all registers being in their locals. */
+  /** Leaves the region for `target`, all registers being in their locals, and goes on there if that is translated. */
   readonly exit: Label;
+  /** The same, but goes back to the interpreter. */
+  readonly stop: Label;
   /** Indices of imported functions. */
   readonly imports: RegionImports;
 }
@@ -88,6 +90,11 @@ export function addressOf({ base }: RegionFrame, pageOffset: number): Code {
 /** Leaves the region for an offset in the page, or beyond it. */
 export function exitTo(frame: RegionFrame, pageOffset: number): Code {
   return [frame.target.set(addressOf(frame, pageOffset)), br(frame.exit)];
+}
+
+/** Leaves an offset in the page to the interpreter. */
+export function stopAt(frame: RegionFrame, pageOffset: number): Code {
+  return [frame.target.set(addressOf(frame, pageOffset)), br(frame.stop)];
 }
 
 /**
@@ -258,7 +265,7 @@ class InstructionEmission implements Emission {
     const { remaining } = this.#frame;
     return [
       remaining.set(i32.add(remaining.get, i32.const(this.#stepsAfter + 1))),
-      exitTo(this.#frame, this.#placed.pageOffset),
+      stopAt(this.#frame, this.#placed.pageOffset),
     ];
   }
 
@@ -290,7 +297,7 @@ class InstructionEmission implements Emission {
   }
 
   #slowly(slow: SlowAccess, width: Width): Code {
-    const { registers, address, remaining, host, imports, exit, target } = this.#frame;
+    const { registers, address, remaining, host, imports, stop, target } = this.#frame;
     const left = i32.add(remaining.get, i32.const(this.#stepsAfter));
     const leftInMemory = i32.load(i32.const(0), REMAINING);
     const completion = new InstructionEmission(this.#frame, this.#placed, this.#stepsAfter, true);
@@ -303,7 +310,7 @@ class InstructionEmission implements Emission {
         completion.code,
         remaining.set(leftInMemory),
         target.set(this.link),
-        br(exit),
+        br(stop),
       ]),
     ];
   }
