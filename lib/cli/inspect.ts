@@ -21,7 +21,7 @@ const statsOption = flag(
 );
 const verifyOption = flag(
   "verify",
-  "Replay the log as well: every digest is checked, and operations are told in words",
+  "Replay the log as well: every digest and snapshot is checked, and operations are told in words",
 );
 
 async function inspect(given: Arguments): Promise<number> {
@@ -30,6 +30,7 @@ async function inspect(given: Arguments): Promise<number> {
   const walk = new LogWalk(
     await logBytes(given.operand("FILE|-")),
     verify || needsReplay(filter),
+    verify,
   );
   const json = given.value(jsonOption) === true;
   const statistics = given.value(statsOption) === true ? new LogStatistics() : undefined;

@@ -43,11 +43,15 @@ export class LogWalk implements AsyncIterable<WalkedItem> {
    *
    * @param replayed Whether the machine executes the log too: every digest is compared, and operations
    *   are known by more than their number.
+   * @param everySnapshot Whether snapshots behind the first one are restored as well.
    */
-  constructor(source: ReadableStream<Uint8Array>, replayed: boolean) {
+  constructor(source: ReadableStream<Uint8Array>, replayed: boolean, everySnapshot = false) {
     this.#reader = new LogReader(source);
     if (!replayed) return;
-    this.#player = new Player({ operations: (told) => void (this.#operations = told) });
+    this.#player = new Player({
+      operations: (told) => void (this.#operations = told),
+      everySnapshot,
+    });
   }
 
   /** How the log stopped, once all of it was read. */

@@ -1,5 +1,6 @@
 /** Offline replay: a whole log executed as it says, every digest compared. Nobody is ever promoted here. */
 import type { Machine } from "../board/machine.ts";
+import { GuestMemory } from "../cpu/memory.ts";
 import type { EndRecord, EpochRecord, HeaderRecord } from "../epoch/record.ts";
 import type { EpochOperations, Replica } from "../epoch/replica.ts";
 import { LogReader } from "../log/log_reader.ts";
@@ -16,6 +17,8 @@ export interface ReplayOptions {
   readonly epoch?: (record: EpochRecord, machine: Machine) => void;
   /** Told before that of the epoch's operations, which the record names by number only. */
   readonly operations?: (told: EpochOperations) => void;
+  /** Whether later key snapshots are restored as well, apart from the replay, to see that they can be entered. */
+  readonly everySnapshot?: boolean;
 }
 
 /** What a replay has found. */
@@ -63,6 +66,8 @@ export class Player {
   #header: HeaderRecord | undefined;
   #snapshots = 0;
   #restorer: SnapshotRestorer | undefined;
+  /** Where later snapshots are restored. */
+  #spare: GuestMemory | undefined;
   #replica: Replica | undefined;
   #startSteps = 0;
   #epochs = 0;
@@ -135,6 +140,7 @@ export class Player {
   #snapshot(item: LogItem): void {
     const { record } = item;
     if (this.#replica) {
+      if (this.#options.everySnapshot === true) this.#restoreApart(item);
       if (record.kind !== "snapshot-commit") return;
       this.#replica.verify(record);
       this.#digests++;
@@ -142,6 +148,16 @@ export class Player {
     }
     if (this.#snapshots === (this.#options.fromSnapshot ?? 0)) this.#enter(item);
     if (record.kind === "snapshot-commit") this.#snapshots++;
+  }
+
+  /** A snapshot with the right digest may still be of something else than it holds. */
+  #restoreApart(item: LogItem): void {
+    if (item.record.kind === "snapshot-begin") {
+      this.#spare ??= new GuestMemory(this.#header!.configuration.ramBytes);
+      this.#spare.clear();
+      this.#restorer = new SnapshotRestorer(this.#header!, this.#spare);
+    }
+    this.#restorer!.accept(item, {});
   }
 
   #enter(item: LogItem): void {

@@ -1,10 +1,14 @@
 /** A log that its machine does not follow is gone through up to there, and back again. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { MachineState } from "../../lib/board/machine_state.ts";
+import { LogWalk } from "../../lib/debug/log_walk.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
 import { DivergenceError } from "../../lib/epoch/divergence.ts";
+import { LogError } from "../../lib/log/log_error.ts";
+import type { ReplaySummary } from "../../lib/replica/replaying.ts";
 import { withFolder } from "../host/temporary_folder.ts";
 import { logOf, recordsOf } from "../replay/log_editing.ts";
+import { streamOf } from "../replay/playing.ts";
 import { recordGuest } from "../replay/recording.ts";
 import { straightReplay } from "./straight_replay.ts";
 
@@ -86,5 +90,17 @@ Deno.test("snapshots in a log that lie, or miss pages, are told in a line, and t
       } finally {
         timeline.close();
       }
+      await assertRejects(
+        () => verified(logOf(lying)),
+        what === "no state" ? LogError : DivergenceError,
+      );
     }
+    assertEquals((await verified(log))!.end!.reason, "power-off");
   }));
+
+/** Replays a log, and restores all of its snapshots. */
+async function verified(log: Uint8Array): Promise<ReplaySummary | undefined> {
+  const walk = new LogWalk(streamOf(log), true, true);
+  await Array.fromAsync(walk);
+  return walk.summary;
+}
