@@ -2,7 +2,14 @@
 import { positionForms } from "../debug/position.ts";
 import { ConsoleOutput } from "../host/console.ts";
 import { replay, type ReplaySummary } from "../replica/replaying.ts";
-import { type Arguments, type Command, flag, numberOption } from "./command.ts";
+import {
+  type Arguments,
+  type Command,
+  flag,
+  numberOption,
+  type Option,
+  UsageError,
+} from "./command.ts";
 import { openConsole } from "./devices.ts";
 import { bytesText } from "./log_figures_text.ts";
 import { ExitCode, guestExit } from "./exit_codes.ts";
@@ -28,8 +35,12 @@ const registersOption = flag("registers", "With --to: all registers, too");
 
 async function replayCommandRun(given: Arguments): Promise<number> {
   const to = given.value(toOption);
+  const registers = given.value(registersOption) === true;
+  if (registers && !to) throw new UsageError("--registers needs --to: where to stand");
   if (to) {
-    const registers = given.value(registersOption) === true;
+    const others = [fromSnapshotOption, consoleOption] as readonly Option<unknown>[];
+    const other = others.find((option) => given.value(option) !== undefined);
+    if (other) throw new UsageError(`--${other.name} means nothing with --to`);
     return await seekAndTell(given.operand("FILE|-"), to, registers, reporterFor(given));
   }
   const reporter = reporterFor(given);

@@ -27,6 +27,14 @@ Deno.test("replay --to goes to a position and says where the machine stands, als
     assertEquals(wrong.code, 64);
     assertMatch(wrong.stderr, /^lockstep: --to: Cannot use "tomorrow" as a position.*\n$/);
 
+    for (const more of [["--from-snapshot", "0"], ["--console", `${folder}/text`]]) {
+      const idle = await to("0", ...more);
+      assertEquals([idle.code, idle.stdout], [64, ""]);
+      assertMatch(idle.stderr, /^lockstep: --[a-z-]+ means nothing with --to; see .*\n$/);
+    }
+    const nowhere = await lockstep(["replay", log, "--registers"]);
+    assertEquals([nowhere.code, nowhere.stdout], [64, ""]);
+
     await Deno.truncate(log, (await Deno.stat(log)).size - 20);
     assertEquals((await to("step:1234", "--registers")).stdout, step.stdout);
     await Deno.truncate(log, 300);
