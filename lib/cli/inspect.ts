@@ -60,9 +60,11 @@ async function conclude(
   }
   const ending = walk.ending!;
   if (ending.kind === "clean") return ExitCode.done;
-  const text =
-    `stops after record ${ending.records - 1}, byte ${ending.byteLength}, without an end ` +
-    `record; ${ending.truncatedBytes} bytes of a cut record follow`;
+  const where = ending.records === 0
+    ? "stops before its first record"
+    : `stops after record ${ending.records - 1}, byte ${ending.byteLength}`;
+  const text = `${where}, without an end record; ` +
+    `${ending.truncatedBytes} bytes of a cut record follow`;
   const line = json ? JSON.stringify(ending) : text;
   await writeText(Deno.stdout, `${line}\n`);
   return ExitCode.stalled;

@@ -19,6 +19,7 @@ import { positionOption } from "./position_option.ts";
 import type { Reporter } from "./reporter.ts";
 import { reporterFor } from "./report_form.ts";
 import { seekAndTell } from "./seek.ts";
+import { refuseShared } from "./separate_files.ts";
 
 const fromSnapshotOption = numberOption(
   "from-snapshot",
@@ -44,8 +45,14 @@ async function replayCommandRun(given: Arguments): Promise<number> {
     return await seekAndTell(given.operand("FILE|-"), to, registers, reporterFor(given));
   }
   const reporter = reporterFor(given);
-  const source = await logBytes(given.operand("FILE|-"));
-  const { sink } = openConsole(given.value(consoleOption), "stdout", undefined);
+  const path = given.operand("FILE|-");
+  const consolePath = given.value(consoleOption);
+  refuseShared([
+    { role: "the log", path },
+    ...(consolePath === undefined ? [] : [{ role: "the console", path: consolePath }]),
+  ]);
+  const source = await logBytes(path);
+  const { sink } = openConsole(consolePath, "stdout", undefined);
   let console: ConsoleOutput | undefined;
   let summary: ReplaySummary;
   try {

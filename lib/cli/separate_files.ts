@@ -29,7 +29,7 @@ export function refuseSharedFiles(given: Arguments, more: readonly NamedFile[]):
  *
  * @throws {HostFileError} naming both
  */
-function refuseShared(files: readonly NamedFile[]): void {
+export function refuseShared(files: readonly NamedFile[]): void {
   const roles = new Map<string, string>();
   for (const { role, path } of files) {
     const real = realPath(path);

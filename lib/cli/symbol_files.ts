@@ -6,6 +6,9 @@ import { readWhole } from "./guest_file.ts";
 /** The most that is read of symbols from what is no plain file, MiB. */
 const LARGEST_MIB = 1024;
 
+/** A file, and where it was loaded. */
+const FORM = /^(.+?)(?:@(0x[0-9a-fA-F]{1,16}))?$/;
+
 /** Names files with symbols. */
 export const symbolsOption: Option<string> = textOption(
   "symbols",
@@ -29,8 +32,13 @@ export async function symbolsIn(names: readonly string[]): Promise<SymbolTable |
   return new SymbolTable(symbols);
 }
 
+/** The file that a value of {@linkcode symbolsOption} names. */
+export function symbolsPath(name: string): string {
+  return FORM.exec(name)?.[1] ?? name;
+}
+
 async function symbolsOf(name: string): Promise<readonly CodeSymbol[]> {
-  const [, path, shift] = /^(.+?)(?:@(0x[0-9a-fA-F]{1,16}))?$/.exec(name) ?? [];
+  const [, path, shift] = FORM.exec(name) ?? [];
   if (path === undefined) throw new UsageError("--symbols needs a file");
   const file = await readWhole(path, "symbols", LARGEST_MIB);
   try {

@@ -13,7 +13,8 @@ import { ExitCode } from "./exit_codes.ts";
 import { positionOption } from "./position_option.ts";
 import { inputTexts } from "./record_text.ts";
 import { Reporter, writeText } from "./reporter.ts";
-import { symbolsIn, symbolsOption } from "./symbol_files.ts";
+import { refuseShared } from "./separate_files.ts";
+import { symbolsIn, symbolsOption, symbolsPath } from "./symbol_files.ts";
 
 const fromOption = positionOption("from", "Where it begins (the start of the log)");
 const toOption = positionOption("to", "Where it ends (the end of the log)");
@@ -27,6 +28,15 @@ const STEPS_AT_ONCE = 4096;
 async function trace(given: Arguments): Promise<number> {
   const path = given.operand("FILE");
   if (path === "-") throw new UsageError("trace needs a log in a file, not standard input");
+  const output = given.value(outputOption);
+  if (output !== undefined) {
+    const trace = { role: "the trace", path: output };
+    refuseShared([{ role: "the log", path }, trace]);
+    refuseShared([
+      ...given.values(symbolsOption).map((name) => ({ role: "symbols", path: symbolsPath(name) })),
+      trace,
+    ]);
+  }
   const symbols = await symbolsIn(given.values(symbolsOption));
   const [from, to] = [given.value(fromOption), given.value(toOption)];
   const timeline = await Timeline.open(path, { note: new Reporter("lines", Deno.stderr).note });
@@ -39,7 +49,7 @@ async function trace(given: Arguments): Promise<number> {
       );
     }
     await timeline.seek(start);
-    await writeTo(given.value(outputOption), async (output, name) => {
+    await writeTo(output, async (output, name) => {
       const tracer = new Tracer(timeline.machine, symbols);
       let text = "";
       await timeline.runBy(

@@ -113,6 +113,26 @@ const CASES: Readonly<Record<string, readonly [string[], number, string | RegExp
     REFUSED,
     "Cannot open log .: it is a directory: name a file",
   ],
+  "a log to go to a place of that is a device": [
+    ["replay", "/dev/zero", "--to", "5"],
+    REFUSED,
+    /^Cannot (?:open|use) \/dev\/zero: /,
+  ],
+  "a log that is the console of its replay": [
+    ["replay", "run.log", "--console", "./run.log"],
+    REFUSED,
+    "Cannot use ./run.log as the console: it is the log already",
+  ],
+  "a trace in place of its log": [
+    ["trace", "run.log", "-o", "./run.log"],
+    REFUSED,
+    "Cannot use ./run.log as the trace: it is the log already",
+  ],
+  "a trace in place of its symbols": [
+    ["trace", "run.log", "--symbols", "guest.elf@0x10", "-o", "guest.elf"],
+    REFUSED,
+    "Cannot use guest.elf as the trace: it is symbols already",
+  ],
   "logs in a folder that is not there": [
     ["record", "hello", "-o", "absent/log", "--limit", "100M"],
     REFUSED,

@@ -129,6 +129,11 @@ Deno.test("a log that just stops is replayed to its last whole record, with exit
       /The log just stops after \d+ whole records \(\d+ bytes\), and \d+ B of a record/,
     );
     assertEquals((await lockstep(["inspect", log])).code, 67);
+    await Deno.truncate(log, 0);
+    const empty = await lockstep(["inspect", log]);
+    const nothing =
+      "stops before its first record, without an end record; 0 bytes of a cut record follow\n";
+    assertEquals([empty.code, empty.stdout, empty.stderr], [67, nothing, ""]);
   }));
 
 Deno.test("a damaged log is one line that names record and byte, with exit code 65", () =>

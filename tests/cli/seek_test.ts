@@ -30,7 +30,7 @@ Deno.test("replay --to goes to a position and says where the machine stands, als
     for (const more of [["--from-snapshot", "0"], ["--console", `${folder}/text`]]) {
       const idle = await to("0", ...more);
       assertEquals([idle.code, idle.stdout], [64, ""]);
-      assertMatch(idle.stderr, /^lockstep: --[a-z-]+ means nothing with --to; see .*\n$/);
+      assertMatch(idle.stderr, /^lockstep: --[a-z-]+ means nothing with --to\n$/);
     }
     const nowhere = await lockstep(["replay", log, "--registers"]);
     assertEquals([nowhere.code, nowhere.stdout], [64, ""]);
