@@ -15,6 +15,11 @@ import { crossesPage, place, type Placed, RECORD_BYTES_PER_BYTE, RecordWriter } 
 import type { Tlb } from "./tlb.ts";
 
 const NONE = -1;
+/**
+ * Stores to a decoded page, but not to its decoded code, after which it is forgotten: likely it holds other things by
+ * now. Each time one is forgotten in vain this is doubled, up to so many times.
+ */
+const PATIENCE = 64, MOST_DOUBLINGS = 8;
 
 /** Told when what was translated from a decoded page is not valid any more. */
 export interface CodeListener {
@@ -38,6 +43,10 @@ export class CodeCache {
   /** For each place the RAM page that it holds. */
   readonly #pageAt = new Int32Array(CODE_PAGES).fill(NONE);
   #next = 0;
+  /** For each place the stores to its page that have changed nothing decoded. */
+  readonly #missed = new Int32Array(CODE_PAGES);
+  /** For each RAM page how often it has been forgotten because of such stores. */
+  readonly #doublings: Uint8Array;
   /** For RAM pages that hold them: offsets of instructions for which a debugger waits. */
   readonly #armed = new Map<number, Set<number>>();
   /** For RAM pages that hold them: entries to translated regions, with the place of each in the table. */
@@ -53,6 +62,7 @@ export class CodeCache {
     this.#halves = new Uint16Array(memory.memory.buffer);
     this.#records = new RecordWriter(memory.memory);
     this.#placeOf = new Int16Array(memory.ramBytes / PAGE_BYTES).fill(NONE);
+    this.#doublings = new Uint8Array(memory.ramBytes / PAGE_BYTES);
   }
 
   /** The offset in memory of the decoded form of a RAM page. The oldest one gives way to a new one. */
@@ -67,6 +77,7 @@ export class CodeCache {
     this.#records.pseudo(base + PAGE_BYTES * RECORD_BYTES_PER_BYTE, PSEUDO.pageEnd);
     this.#placeOf[ramPage] = place;
     this.#pageAt[place] = ramPage;
+    this.#missed[place] = 0;
     const flags = this.#memory.pageFlags[ramPage]!;
     // Only a page written in this epoch can be in the write TLB.
     if ((flags & PAGE_WRITTEN) !== 0) this.#tlb.removeWrites(RAM + ramPage * PAGE_BYTES);
@@ -181,23 +192,34 @@ export class CodeCache {
     return this.#halves[(RAM + this.#pageAt[place]! * PAGE_BYTES + pageOffset) >>> 1]!;
   }
 
-  /** Forgets what was decoded from bytes of one page. */
-  invalidate(offset: number, length: number): void {
+  /** Forgets what was decoded from bytes of one page; answers whether that was the whole page. */
+  invalidate(offset: number, length: number): boolean {
     const ramPage = Math.floor(offset / PAGE_BYTES);
     const pageOffset = offset % PAGE_BYTES;
     this.listener?.changed(ramPage, pageOffset, pageOffset + length);
-    this.#undecode(ramPage, pageOffset, length);
+    if (this.#undecode(ramPage, pageOffset, length)) return false;
+    const place = this.#placeOf[ramPage]!;
+    const doublings = this.#doublings[ramPage]!;
+    if (place === NONE || ++this.#missed[place]! < PATIENCE << doublings) return false;
+    if (doublings < MOST_DOUBLINGS) this.#doublings[ramPage]!++;
+    this.#evict(place);
+    return true;
   }
 
-  #undecode(ramPage: number, pageOffset: number, length: number): void {
+  /** Answers whether anything was decoded there. */
+  #undecode(ramPage: number, pageOffset: number, length: number): boolean {
     const place = this.#placeOf[ramPage]!;
-    if (place === NONE) return;
+    if (place === NONE) return false;
+    let found = false;
     const start = Math.max(0, pageOffset - REACH_BACK) & ~1;
     const end = Math.min(PAGE_BYTES, pageOffset + length);
     const base = baseOf(place);
     for (let at = start; at < end; at += RECORD_BYTES / RECORD_BYTES_PER_BYTE) {
-      this.#records.pseudo(base + at * RECORD_BYTES_PER_BYTE, PSEUDO.undecoded);
+      const record = base + at * RECORD_BYTES_PER_BYTE;
+      if (this.#halves[record >> 1] !== PSEUDO.undecoded) found = true;
+      this.#records.pseudo(record, PSEUDO.undecoded);
     }
+    return found;
   }
 
   /** Forgets everything. The fetch TLBs must be flushed with it. */

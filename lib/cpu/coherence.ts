@@ -48,7 +48,8 @@ export class CacheCoherence implements Coherence {
 
   /** The hart itself is about to store to a page with these flags; nothing has changed yet. */
   stored(offset: number, length: number, flags: number): void {
-    if ((flags & PAGE_CODE) !== 0) this.#code.invalidate(offset, length);
+    // What runs may be decoded from a page that is not watched any more.
+    if ((flags & PAGE_CODE) !== 0 && this.#code.invalidate(offset, length)) this.#budget.attend();
     if ((flags & PAGE_TABLE) !== 0) this.#tableStored(offset, length);
   }
 
@@ -111,11 +112,12 @@ export class CacheCoherence implements Coherence {
    */
   #tableStored(offset: number, length: number): void {
     const entry = offset - offset % ENTRY_BYTES;
+    const isOne = offset + length <= entry + ENTRY_BYTES;
+    if (isOne && (this.#words[(RAM + entry) >>> 2]! & ENTRY_VALID) === 0) return;
     const use = this.#uses[Math.floor(offset / PAGE_BYTES)]!;
-    if (use < 0 || offset + length > entry + ENTRY_BYTES) {
+    if (use < 0 || !isOne) {
       this.translationChanged();
     } else {
-      if ((this.#words[(RAM + entry) >>> 2]! & ENTRY_VALID) === 0) return;
       const index = entry % PAGE_BYTES / ENTRY_BYTES;
       // Bits 63:39 of an address are what bit 38 is.
       if (!this.#tlb.removePage(use << 21 | index << 12, use << 14 >> 25)) return;

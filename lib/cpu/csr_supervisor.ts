@@ -4,11 +4,12 @@ import { trapVector } from "./csr_machine.ts";
 import { legal } from "./hart_block.ts";
 import { MSTATUS, PRIVILEGE, stateDirty } from "./privilege.ts";
 
-const SSTATUS = BigInt(
+/** What sstatus shows of mstatus. */
+export const SSTATUS: bigint = BigInt(
   MSTATUS.SIE | MSTATUS.SPIE | MSTATUS.SPP | MSTATUS.FS | MSTATUS.SUM | MSTATUS.MXR,
 );
 /** UXL: 64 bits. */
-const SSTATUS_FIXED = 2n << 32n;
+export const SSTATUS_FIXED: bigint = 2n << 32n;
 const SSIP = 2n;
 const SATP_MODE_SHIFT = 60n;
 const SATP_MODES: readonly bigint[] = [0n, 8n];

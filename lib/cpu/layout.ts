@@ -5,8 +5,8 @@
  * 0x000_0000  hart block      architectural: registers, pc, privilege, CSRs, reservation, counts
  * 0x000_1000  engine block    scratch of the interpreter; means nothing between two runs
  * 0x001_0000  device state    architectural, laid out by the board
- * 0x002_0000  TLBs            4 banks of read, write and fetch entries
  * 0x004_0000  page flags      one byte for each RAM page
+ * 0x00c_0000  TLBs            4 banks of read, write and fetch entries
  * 0x010_0000  decoded code    a pool of decoded pages
  * 0x418_0000  RAM
  * ```
@@ -58,9 +58,9 @@ export const DEVICE_STATE = 0x1_0000;
 export const DEVICE_STATE_BYTES = 0x1_0000;
 
 /** The first TLB bank. */
-export const TLB_BANKS = 0x2_0000;
-/** Entries of each read, write and fetch TLB. */
-export const TLB_ENTRIES = 512;
+export const TLB_BANKS = 0xc_0000;
+/** Entries of each read, write and fetch TLB: the pages that a kernel and its programs use at a time. */
+export const TLB_ENTRIES = 1024;
 /** Bytes of a TLB entry: tag (64 bits), then what the kind of TLB needs (32 bits). */
 export const TLB_ENTRY_BYTES = 16;
 /** Offset of the read TLB in its bank. */

@@ -15,6 +15,8 @@ import type { Operation, Part } from "./operations.ts";
 import type { Forward } from "./idioms.ts";
 import { MSTATUS } from "./privilege.ts";
 import type { FloatFunctions } from "./soft_float.ts";
+import { endReservation, hasReservation, makeReservation } from "./reservation_emission.ts";
+import { mayFence, statusValue, switchesInterrupts, switchInterrupts } from "./status_emission.ts";
 import { RECORD, RECORD_BYTES_PER_BYTE } from "./record.ts";
 
 /** What all handlers of the interpreter share. */
@@ -317,19 +319,23 @@ class RecordEmission implements Emission {
 
   loadReserved(width: 4 | 8): Code {
     const { address, host, slow } = this.#frame;
-    this.#code.push(
-      address.set(this.rs1),
-      this.#call(slow.reserve, i32.const(width)),
-      host.set(this.#frame.outcome.get),
-    );
+    const reserve = makeReservation(address.get, host.get, width);
+    this.#locate(READ_TLB, width, this.rs1, this.#call(slow.reserve, i32.const(width)), reserve);
     return loadOf(width, "signed")(host.get);
   }
 
   storeConditional(width: 4 | 8): Code {
-    const { address, outcome, slow } = this.#frame;
+    const { address, outcome, host, slow } = this.#frame;
+    const slowly = this.#call(slow.conditional, i32.const(width));
+    // Found by the TLB or not, a place is no answer of the slow path before it is known to be reserved.
+    this.#locate(WRITE_TLB, width, this.rs1, slowly, [
+      when(
+        hasReservation(address.get, host.get, width),
+        [endReservation(), outcome.set(host.get)],
+        slowly,
+      ),
+    ]);
     this.#code.push(
-      address.set(this.rs1),
-      this.#call(slow.conditional, i32.const(width)),
       when(
         i32.ne(outcome.get, i32.const(FAILED)),
         storeOf(width)(outcome.get, this.rs2),
@@ -339,19 +345,30 @@ class RecordEmission implements Emission {
   }
 
   csr(operation: CsrOperation, operand: Code): Code {
-    this.#code.push(
-      i64.store(i32.const(0), operand, VALUE),
-      this.#call(
-        this.#frame.slow.csr,
-        i32.const(csrOperations.indexOf(operation)),
-        this.#frame.record.get,
-      ),
-    );
+    const { record, outcome, slow } = this.#frame;
+    const number = i32.shr_u(i32.load(record.get, RECORD.bits), i32.const(20));
+    const value = this.keep(operand);
+    this.#code.push(when(
+      switchesInterrupts(operation, number, value),
+      [
+        i64.store(i32.const(0), statusValue(), VALUE),
+        switchInterrupts(operation, value),
+        outcome.set(i32.const(DONE)),
+      ],
+      [
+        i64.store(i32.const(0), value, VALUE),
+        this.#call(slow.csr, i32.const(csrOperations.indexOf(operation)), record.get),
+      ],
+    ));
     this.#mayRedirect = true;
     return i64.load(i32.const(0), VALUE);
   }
 
   system(event: SystemEvent): void {
+    if (event === "sfence.vma") {
+      this.#code.push(when(i32.eqz(mayFence()), this.#event(event)));
+      return;
+    }
     this.#code.push(this.#event(event));
     this.#mayRedirect = true;
   }
@@ -364,8 +381,11 @@ class RecordEmission implements Emission {
     );
   }
 
-  /** Sets `host` to where the bytes at an address are, by the TLB or by the slow path. */
-  #locate(tlb: number, width: Width, at: Code, slow: Code): void {
+  /**
+   * Sets `host` to where the bytes at an address are, by the TLB or by the slow path.
+   * @param found What to do when the TLB has it.
+   */
+  #locate(tlb: number, width: Width, at: Code, slow: Code, found: Code = []): void {
     const { address, bank, host, outcome } = this.#frame;
     const low = i32.wrap(address.get);
     const index = i32.and(
@@ -379,7 +399,7 @@ class RecordEmission implements Emission {
       host.set(i32.add(bank.get, index)),
       when(
         i64.eq(i64.load(host.get, tlb), tag),
-        host.set(i32.add(low, i32.load(host.get, tlb + ENTRY_VALUE))),
+        [host.set(i32.add(low, i32.load(host.get, tlb + ENTRY_VALUE))), found],
         [slow, host.set(outcome.get)],
       ),
     );

@@ -114,6 +114,7 @@ export const i32 = {
   rem_u: binary(0x70),
   and: binary(0x71),
   or: binary(0x72),
+  xor: binary(0x73),
   shl: binary(0x74),
   shr_s: binary(0x75),
   shr_u: binary(0x76),
