@@ -1,9 +1,10 @@
 /** Where copies of a machine's log for a debugger come from: the machine that is followed, or that has been promoted. */
+import type { Replica } from "../epoch/replica.ts";
 import { errorText } from "../host/fault.ts";
 import { hostLoop } from "../host/event_loop.ts";
 import type { PendingRecords } from "../replica/attachment.ts";
 import type { Backup } from "../replica/backup.ts";
-import { debugCopyStart } from "../replica/debug_copy.ts";
+import { DebugCopyStart } from "../replica/debug_copy.ts";
 import type { LiveMachine } from "../replica/live.ts";
 import type { MachineLog } from "../replica/machine_log.ts";
 
@@ -28,15 +29,28 @@ export interface CopySource {
  */
 export function copiesOfBackup(backup: Backup, term: () => number): CopySource {
   return {
-    begin: (make, refused) =>
-      backup.atEpochEnd(async (replica, header) => {
+    begin(make, refused) {
+      // A debugger that cannot be served, for want of memory for instance, does not stop the backup.
+      const unlessRefused = async (action: () => Promise<void>) => {
         try {
-          make(await debugCopyStart(replica, header, term(), hostLoop), replica.epoch);
+          await action();
         } catch (error) {
-          // A debugger that cannot be served, for want of memory for instance, does not stop the backup.
           refused(errorText(error));
         }
-      }),
+      };
+      const begin = async (replica: Replica) => {
+        const start = new DebugCopyStart(replica, hostLoop);
+        await start.prepare();
+        backup.atEpochEnd((_, header) =>
+          unlessRefused(async () => void make(await start.take(header, term()), replica.epoch))
+        );
+      };
+      backup.atEpochEnd((replica) => {
+        // It goes on meanwhile.
+        void unlessRefused(() => begin(replica));
+        return Promise.resolve();
+      });
+    },
   };
 }
 

@@ -107,25 +107,35 @@ export class DebugCopy implements MachineLog {
   }
 }
 
-/**
- * Header and snapshot of a replica that stands at an epoch's end, and does until the promise is fulfilled.
- *
- * @param term The term in force.
- */
-export async function debugCopyStart(
-  replica: Replica,
-  header: HeaderRecord,
-  term: number,
-  loop: HostLoop,
-): Promise<SnapshotRecords> {
-  const { machine: { configuration }, epoch, time } = replica;
-  const { run, ramDigestSteps, consoleBase, billBase } = header;
-  const start = {
-    ...{ identity: { run, term }, member: undefined, acknowledged: false },
-    ...{ configuration, ramDigestSteps, outputs: { consoleBase, billBase }, epoch },
-  };
-  const shelf = new SnapshotShelf(replica.machine);
-  return streamStart(start, await shelf.takeStanding(epoch, time, loop));
+/** Beginnings of copies of a replica. */
+export class DebugCopyStart {
+  readonly #shelf: SnapshotShelf;
+
+  /** Takes nothing yet. */
+  constructor(private readonly replica: Replica, private readonly loop: HostLoop) {
+    this.#shelf = new SnapshotShelf(replica.machine);
+  }
+
+  /** Makes memory ready while the replica goes on, so that it need not stand long. */
+  async prepare(): Promise<void> {
+    await this.#shelf.warm(this.loop, "used");
+  }
+
+  /**
+   * Header and snapshot. The replica stands at an epoch's end, and must do so until the promise is fulfilled.
+   *
+   * @param header Of the stream that it follows.
+   * @param term The term in force.
+   */
+  async take(header: HeaderRecord, term: number): Promise<SnapshotRecords> {
+    const { machine: { configuration }, epoch, time } = this.replica;
+    const { run, ramDigestSteps, consoleBase, billBase } = header;
+    const start = {
+      ...{ identity: { run, term }, member: undefined, acknowledged: false },
+      ...{ configuration, ramDigestSteps, outputs: { consoleBase, billBase }, epoch },
+    };
+    return streamStart(start, await this.#shelf.takeStanding(epoch, time, this.loop));
+  }
 }
 
 /** A size as the option takes it. */

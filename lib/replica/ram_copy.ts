@@ -28,15 +28,17 @@ export class RamCopy {
   }
 
   /**
-   * Makes every page resident, a slice at a time, so that taking a copy costs no page faults; `zeros`
-   * looks at the memory that it will be a copy of, since a first look costs a fault, too.
+   * Makes pages resident, a slice at a time, so that taking a copy costs no page faults; `zeros` looks at
+   * the memory that it will be a copy of, since a first look costs a fault, too.
+   *
+   * @param which All pages, or those that are in use now.
    */
-  async warm(zeros: ZeroPages, loop: HostLoop): Promise<void> {
+  async warm(zeros: ZeroPages, loop: HostLoop, which: "all" | "used"): Promise<void> {
     const { ram } = this.#memory;
     for (let offset = 0; offset < ram.length; offset += pageBytes) {
+      const isZero = zeros.has(offset / pageBytes);
       // A page that is written to is there from now on.
-      ram[offset] = 0;
-      zeros.has(offset / pageBytes);
+      if (which === "all" || !isZero) ram[offset] = 0;
       if (offset % SLICE_BYTES === 0) await loop.turn();
     }
   }

@@ -39,11 +39,15 @@ export class SnapshotShelf {
     return this.#largestBytes;
   }
 
-  /** Makes a buffer ready for the next snapshot, a slice at a time, so that the guest goes on meanwhile. */
-  async warm(loop: HostLoop): Promise<void> {
+  /**
+   * Makes a buffer ready for the next snapshot, a slice at a time, so that the guest goes on meanwhile.
+   *
+   * @param which For all of the guest's memory, or for what it uses of it now.
+   */
+  async warm(loop: HostLoop, which: "all" | "used" = "all"): Promise<void> {
     if (this.#free.length > 0) return;
     const copy = new RamCopy(this.#machine.memory.ramBytes);
-    await copy.warm(this.#zeros, loop);
+    await copy.warm(this.#zeros, loop, which);
     this.#putBack(copy);
   }
 

@@ -3,6 +3,7 @@ import { benchDebug } from "./debug.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchJoin } from "./join.ts";
 import { benchKeys } from "./keys.ts";
+import { benchLiveDebug } from "./live_debug.ts";
 import { benchSpeed } from "./speed.ts";
 
 const DEFAULT_ROUNDS = 5;
@@ -15,6 +16,7 @@ const sections: Readonly<Record<string, (argument?: string) => Promise<void>>> =
   join: benchJoin,
   keys: benchKeys,
   debug: benchDebug,
+  "live-debug": benchLiveDebug,
 };
 
 const USAGE =
@@ -23,7 +25,8 @@ deno task bench linux [ROUNDS] Debian's Linux, beside QEMU
 deno task bench growth [ROUNDS] how costs grow with epochs, RAM and I/O
 deno task bench join           how long a guest stands still when a backup joins
 deno task bench keys           how long the echo of a key takes
-deno task bench debug [LOG]    how long a debugger waits for a step back`;
+deno task bench debug [LOG]    how long a debugger waits for a step back
+deno task bench live-debug [ROUNDS] what a debugger at a backup costs the primary`;
 
 const [first = `${DEFAULT_ROUNDS}`, argument] = Deno.args;
 const section = sections[first];

@@ -6,7 +6,7 @@ import { hostLoop } from "../../lib/host/event_loop.ts";
 import { pause } from "../../lib/host/pause.ts";
 import type { SnapshotRecords } from "../../lib/log/snapshot_records.ts";
 import type { PendingRecords } from "../../lib/replica/attachment.ts";
-import { DebugCopy, debugCopyStart } from "../../lib/replica/debug_copy.ts";
+import { DebugCopy, DebugCopyStart } from "../../lib/replica/debug_copy.ts";
 import { replay } from "../../lib/replica/replaying.ts";
 import { SnapshotShelf } from "../../lib/replica/snapshot_shelf.ts";
 import type { ByteStream } from "../../lib/replica/transport.ts";
@@ -55,7 +55,7 @@ Deno.test("a copy that begins in the middle of a run replays from there to its e
   });
   await stage.until(() => stage.consoleText().includes("receipt 5 "), "receipt 5");
   staged.backup.atEpochEnd(async (replica, header) => {
-    const start = await debugCopyStart(replica, header, header.term, hostLoop);
+    const start = await new DebugCopyStart(replica, hostLoop).take(header, header.term);
     from = replica.epoch;
     copy = new DebugCopy(
       streamTo((bytes) => void parts.push(bytes.slice())),
@@ -110,6 +110,7 @@ Deno.test("a snapshot in pieces is the one that is taken at once", async () => {
   const whole = (records: SnapshotRecords) => [...records].filter((record) => record !== undefined);
   const shelf = new SnapshotShelf(machine);
   const atOnce = whole(shelf.take(3, time, new SystemClock()));
+  await shelf.warm(hostLoop, "used");
   // A second one uses the same buffer again.
   for (let round = 0; round < 2; round++) {
     assertEquals(whole(await shelf.takeStanding(3, time, hostLoop)), atOnce);

@@ -1,0 +1,101 @@
+/**
+ * What a debugger at a backup costs the primary: how long the backup's acknowledgements take, and how fast a guest
+ * that waits for each of them goes. In turn without a debugger, with one that is attached and looks at the
+ * moment at which it came, and with one that follows the machine.
+ *
+ *     deno task bench live-debug [ROUNDS]
+ */
+import { gdbTalker } from "../debug/gdb_client.ts";
+import { Lockstep, shellLine } from "../cli/lockstep_process.ts";
+
+const CASES = ["nobody", "attached", "following"] as const;
+const METER = new URL("./acknowledgement_meter.ts", import.meta.url).pathname;
+const PIPE = new URL("../cli/loopback_pipe.ts", import.meta.url).pathname;
+const DEFAULT_ROUNDS = 5;
+const TRANSFERS = 600;
+
+interface Figures {
+  /** Of each acknowledgement, ascending. */
+  readonly latencies: readonly number[];
+  /** That the guest has taken, by its own clock. */
+  readonly millisecondsPerTransfer: number;
+}
+
+/** Measures all cases in turn, and prints a table of medians. */
+export async function benchLiveDebug(argument = `${DEFAULT_ROUNDS}`): Promise<void> {
+  const rounds = Number(argument);
+  const all = CASES.map((name) => ({ name, figures: new Array<Figures>() }));
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, figures } of all) figures.push(await measure(name));
+  }
+  const row = (...cells: readonly string[]) =>
+    console.log(cells.map((cell) => cell.padStart(16)).join(""));
+  row("debugger", "median ms", "99 of 100 ms", "longest ms", "ms a transfer");
+  for (const { name, figures } of all) {
+    const cell = (value: (one: Figures) => number) => median(figures.map(value)).toFixed(2);
+    const part = (share: number) => ({ latencies }: Figures) =>
+      latencies[Math.min(latencies.length - 1, Math.floor(share * latencies.length))]!;
+    row(
+      name,
+      cell(part(0.5)),
+      cell(part(0.99)),
+      cell(part(1)),
+      cell((one) => one.millisecondsPerTransfer),
+    );
+  }
+}
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+async function measure(name: typeof CASES[number]): Promise<Figures> {
+  const folder = await Deno.makeTempDir({ prefix: "lockstep-bench-" });
+  try {
+    const outside = ["--disk", `${folder}/d.img`, "--bills", `${folder}/bills`];
+    const backup = shellLine([
+      ...["backup", "-", ...outside, "--console", `${folder}/console`, "--debug", "127.0.0.1:0"],
+    ]);
+    const meter = [
+      ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--allow-run", "--allow-write=/tmp"],
+      ...[METER, `${folder}/latencies`],
+    ];
+    await using primary = new Lockstep([
+      ...["primary", "teller", "--append", `transfers=${TRANSFERS} pace=0`, "--create-disk", "8M"],
+      ...[...outside, "--console", `${folder}/console`],
+      ...["--to", `exec:${meter.map((word) => `'${word}'`).join(" ")} ${backup}`],
+    ]);
+    const [, port] = await primary.says(/In gdb: target remote 127\.0\.0\.1:(\d+)/);
+    await primary.says(/has joined/);
+    const debugging = name === "nobody" ? undefined : await attach(port!, name === "following");
+    const { code, stderr } = await primary.end();
+    if (code !== 0) throw new Error(stderr);
+    await debugging?.[Symbol.asyncDispose]();
+    const said = await Deno.readTextFile(`${folder}/console`);
+    const answers = JSON.parse(await Deno.readTextFile(`${folder}/latencies`)) as number[];
+    // The first one waits for the backup's process to start.
+    const latencies = answers.slice(1);
+    return {
+      latencies: latencies.sort((a, b) => a - b),
+      millisecondsPerTransfer: Number(/transfers in (\d+) ms/.exec(said)![1]) / TRANSFERS,
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Attaches as gdb does. */
+async function attach(port: string, follows: boolean): Promise<AsyncDisposable> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", "--allow-net=127.0.0.1", PIPE, port],
+    ...{ stdin: "piped", stdout: "piped" },
+  }).spawn();
+  const gdb = gdbTalker(child.stdin, child.stdout);
+  await gdb.ask("?");
+  const end = follows ? gdb.asked("c") : undefined;
+  return {
+    async [Symbol.asyncDispose]() {
+      await end;
+      await gdb.disconnect();
+      await child.status;
+    },
+  };
+}
