@@ -130,7 +130,7 @@ class Indexer {
       if (!replica.record && this.#isDue(playhead.moment)) await this.#take();
       if (performance.now() < turnAt) continue;
       this.#tell(replica.machine.steps);
-      await hostLoop.turn(false);
+      await hostLoop.turn("callers");
       turnAt = performance.now() + TURN_MILLISECONDS;
     }
     return this.#tell(end.step);

@@ -386,7 +386,7 @@ export class Timeline {
       this.#keepIfDue(until ? GAP_STEPS.unknown : Math.max(GAP_STEPS.least, left / 2));
       if (until?.(this.machine)) return "found";
       if (performance.now() >= this.#turnAt) {
-        await hostLoop.turn(false);
+        await hostLoop.turn("callers");
         this.#turnAt = performance.now() + TURN_MILLISECONDS;
       }
     }

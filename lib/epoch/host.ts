@@ -19,14 +19,20 @@ export interface HostClock {
   realtimeNanoseconds(): bigint;
 }
 
+/**
+ * What a turn of the event loop is for: `answers` that a guest waits for; `records`, which somebody may
+ * wait for; or `callers`, who come when they like. The sooner it is to be seen, the more it costs.
+ */
+export type Expecting = "answers" | "records" | "callers";
+
 /** How the loop gives the host's event loop its turn. */
 export interface HostLoop {
   /**
    * Lets pending host events run, then resumes as soon as possible.
    *
-   * @param expecting Whether something is waited for that streams or files will bring: true unless said.
+   * @param expecting What streams or files may bring: answers unless said.
    */
-  turn(expecting?: boolean): Promise<void>;
+  turn(expecting?: Expecting): Promise<void>;
   /** Resolves after `ticks` (or never, when undefined), or earlier when `wake` resolves. */
   sleep(ticks: number | undefined, wake: Promise<void>): Promise<void>;
   /** Calls `action` about every `ticks` until the function that it returns is called. */
@@ -57,7 +63,7 @@ export interface DeviceBacks {
 
 /** Where finished epochs go: the log, the members, and from there the devices. */
 export interface Outlet {
-  /** Whether an acknowledgement or a completion is waited for. */
+  /** Whether an acknowledgement, a completion or a frame is waited for. */
   readonly expecting: boolean;
   /** Whether anybody gets the records. Otherwise epochs have none: digests are for those who read them. */
   readonly recording: boolean;

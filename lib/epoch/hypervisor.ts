@@ -129,7 +129,8 @@ export class Hypervisor {
       if (steps === 0 && stop === undefined) await this.#idle();
       await this.#finish(steps);
       if (stop !== undefined && machine.power.kind !== "off") return { kind: "end", reason: stop };
-      await loop.turn(machine.outstanding.size > 0 || this.#options.outlet.expecting);
+      const expecting = machine.outstanding.size > 0 || this.#options.outlet.expecting;
+      await loop.turn(expecting ? "answers" : "callers");
     }
   }
 

@@ -124,13 +124,14 @@ export class Replica {
   /**
    * Executes at most `steps` more steps of the epoch begun; at its end delivers its inputs and compares.
    *
+   * @param slowPaths It stops early, too, when the guest has needed the host's help so often.
    * @returns Whether the epoch is finished.
    * @throws DivergenceError When the machine does not do what the record says.
    */
-  advance(steps: number): boolean {
+  advance(steps: number, slowPaths?: number): boolean {
     const record = this.#record;
     if (!record) throw new Error("No epoch has been begun");
-    return this.#orDiverge(record, () => this.#advance(record, steps));
+    return this.#orDiverge(record, () => this.#advance(record, steps, slowPaths));
   }
 
   /** Executes one whole epoch. */
@@ -174,10 +175,10 @@ export class Replica {
     return [...this.machine.outstanding.values()];
   }
 
-  #advance(record: EpochRecord, steps: number): boolean {
+  #advance(record: EpochRecord, steps: number, slowPaths?: number): boolean {
     let budget = Math.min(steps, this.#stepsLeft);
     while (budget > 0) {
-      const done = this.machine.run(budget);
+      const done = this.machine.run(budget, slowPaths);
       if (done === 0 && !this.machine.triggered) {
         const stands = this.machine.power.kind === "on" ? "waits" : "is powered off";
         this.#diverged(
@@ -187,7 +188,7 @@ export class Replica {
       }
       budget -= done;
       this.#stepsLeft -= done;
-      if (this.machine.triggered) break;
+      if (this.machine.triggered || slowPaths !== undefined) break;
     }
     if (this.#stepsLeft > 0) return false;
     if (this.#environment.left > 0) {

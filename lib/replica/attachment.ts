@@ -159,7 +159,7 @@ export class Attachment {
           continue;
         }
         if (bytes === "turn") {
-          await hostLoop.turn(false);
+          await hostLoop.turn("callers");
           continue;
         }
         await this.#writer.write(bytes);
@@ -171,7 +171,7 @@ export class Attachment {
       // Not within `try`: what this throws is a broken invariant and not a broken stream.
       this.events.progressed(this);
       // A stream that takes everything at once must not keep the guest from its turn meanwhile.
-      if (this.#snapshots > 0) await hostLoop.turn(false);
+      if (this.#snapshots > 0) await hostLoop.turn("callers");
     }
   }
 

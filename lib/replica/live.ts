@@ -111,7 +111,7 @@ export class LiveMachine implements Outlet {
   /** Whether an acknowledgement, a performed output or a frame is waited for. */
   get expecting(): boolean {
     const { held, underWay } = this.#dispatcher.counts;
-    return held > 0 || underWay > 0 || this.#roster.attachments.length > 0 ||
+    return held > 0 || underWay > 0 ||
       this.#options.clock.monotonicTicks() - this.#lastFrameTicks < CONVERSATION_TICKS;
   }
 
