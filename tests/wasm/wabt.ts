@@ -1,0 +1,28 @@
+/** The WebAssembly Binary Toolkit's disassembler: what is compared with. */
+import wabt from "wabt";
+
+const toolkit = await wabt();
+
+/** The text of each function of a module, folded, without comments, and with single spaces. */
+export function wabtFunctions(binary: Uint8Array): readonly string[] {
+  const module = toolkit.readWasm(binary, {
+    readDebugNames: false,
+    threads: true,
+    tail_call: true,
+  });
+  try {
+    const text = module.toText({ foldExprs: true, inlineExport: false })
+      .replaceAll(/\(;.*?;\)/g, "").replaceAll(/;;.*$/gm, "")
+      // The module's own end.
+      .replace(/\)\s*$/, "");
+    return text.split(/^ {2}(?=\()/m).filter((part) => part.startsWith("(func "))
+      .map((part) => normalised(part));
+  } finally {
+    module.destroy();
+  }
+}
+
+/** Text without the white space that means nothing. */
+export function normalised(text: string): string {
+  return text.replaceAll(/\s+/g, " ").replaceAll(/ ?([()]) ?/g, "$1").trim();
+}
