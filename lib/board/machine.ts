@@ -9,6 +9,7 @@
 import { Digester } from "../cpu/digest.ts";
 import { type HandOver, Hart, type HartState } from "../cpu/hart.ts";
 import { GuestMemory } from "../cpu/memory.ts";
+import type { LinkedModule } from "../cpu/translate/notes.ts";
 import type { Trigger, TriggerListener } from "../cpu/triggers.ts";
 import { Board } from "./board.ts";
 import type { BootImage } from "./boot_image.ts";
@@ -349,6 +350,11 @@ export class Machine {
   /** Waits for instructions and accesses in place of those before; invisible to the guest. */
   arm(triggers: readonly Trigger[], listener: TriggerListener): void {
     this.#hart.arm(triggers, listener);
+  }
+
+  /** Tells of each translation of code from now on; invisible to the guest. */
+  watchTranslations(watcher: (linked: LinkedModule) => void): void {
+    this.#hart.watchTranslations(watcher);
   }
 
   /** Whether the last {@linkcode Machine.run} has ended at a trigger. */

@@ -4,11 +4,23 @@ import { PositionError } from "../debug/position.ts";
 import { momentOf } from "../debug/position_moment.ts";
 import { Timeline } from "../debug/timeline.ts";
 import { Tracer } from "../debug/tracer.ts";
+import { type TranslationChoice, translationText } from "../debug/translation_text.ts";
+import type { SymbolTable } from "../debug/symbol_table.ts";
+import { chooseEngine, DEFAULT_ENGINE } from "../cpu/engine.ts";
+import type { Replica } from "../epoch/replica.ts";
 import type { EpochRecord } from "../epoch/record.ts";
 import type { ByteOutput } from "../host/console.ts";
 import { HostFileError } from "../host/fault.ts";
 import { openFailure } from "../host/positional_file.ts";
-import { type Arguments, type Command, textOption, UsageError } from "./command.ts";
+import {
+  type Arguments,
+  type Command,
+  flag,
+  numberOption,
+  type Option,
+  textOption,
+  UsageError,
+} from "./command.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { positionOption } from "./position_option.ts";
 import { inputTexts } from "./record_text.ts";
@@ -18,9 +30,33 @@ import { symbolsIn, symbolsOption, symbolsPath } from "./symbol_files.ts";
 
 const fromOption = positionOption("from", "Where it begins (the start of the log)");
 const toOption = positionOption("to", "Where it ends (the end of the log)");
+const translatedOption = flag(
+  "translated",
+  "Show instead what is translated on the way: hot code beside the WebAssembly that it becomes",
+);
+const hotAtOption = numberOption(
+  "hot-at",
+  "TIMES",
+  `With --translated: how often code is gone to before it is hot (default ${DEFAULT_ENGINE.hotAt})`,
+  { least: 1, most: 2 ** 30 },
+);
+const holdingOption: Option<bigint> = {
+  name: "holding",
+  placeholder: "ADDRESS",
+  help: "With --translated: only regions that hold the instruction at this address, in hexadecimal",
+  parse(text) {
+    if (/^(0x)?[0-9a-f]{1,16}$/i.test(text)) return BigInt(`0x${text.replace(/^0x/i, "")}`);
+    throw new UsageError(
+      `--holding must be an address such as 80000b46, not ${JSON.stringify(text)}`,
+    );
+  },
+};
 const outputOption = textOption("output", "FILE", "Write there instead of to standard output", {
   short: "o",
 });
+
+/** Executes at most so many steps. */
+type Execute = (replica: Replica, steps: number) => void;
 
 /** Steps for one piece of text, about 200 kB. */
 const STEPS_AT_ONCE = 4096;
@@ -38,6 +74,12 @@ async function trace(given: Arguments): Promise<number> {
     ]);
   }
   const symbols = await symbolsIn(given.values(symbolsOption));
+  const translated = given.value(translatedOption) === true;
+  const [hotAt, at] = [given.value(hotAtOption), given.value(holdingOption)];
+  if (!translated && (hotAt !== undefined || at !== undefined)) {
+    throw new UsageError("--hot-at and --holding are about --translated");
+  }
+  if (translated) chooseEngine({ engine: "mixed", ...(hotAt === undefined ? {} : { hotAt }) });
   const [from, to] = [given.value(fromOption), given.value(toOption)];
   const timeline = await Timeline.open(path, { note: new Reporter("lines", Deno.stderr).note });
   try {
@@ -50,22 +92,45 @@ async function trace(given: Arguments): Promise<number> {
     }
     await timeline.seek(start);
     await writeTo(output, async (output, name) => {
-      const tracer = new Tracer(timeline.machine, symbols);
       let text = "";
-      await timeline.runBy(
-        end,
-        (replica, steps) => {
-          const record = replica.record!;
-          text = tracer.trace(replica, Math.min(steps, STEPS_AT_ONCE));
-          if (!replica.record) text += deliveredText(record);
-        },
-        () => writeText(output, text, name),
-      );
+      const execute = translated
+        ? translating(timeline, (linked) => text += linked, { symbols, at })
+        : tracing(timeline, (lines) => text += lines, symbols);
+      await timeline.runBy(end, execute, async () => {
+        if (text !== "") await writeText(output, text, name);
+        text = "";
+      });
     });
   } finally {
     timeline.close();
   }
   return ExitCode.done;
+}
+
+/** Executes step by step, and writes a line for each. */
+function tracing(
+  { machine }: Timeline,
+  write: (lines: string) => void,
+  symbols: SymbolTable | undefined,
+): Execute {
+  const tracer = new Tracer(machine, symbols);
+  return (replica, steps) => {
+    const record = replica.record!;
+    write(tracer.trace(replica, Math.min(steps, STEPS_AT_ONCE)));
+    if (!replica.record) write(deliveredText(record));
+  };
+}
+
+/** Executes, and writes what is translated. */
+function translating(
+  { machine }: Timeline,
+  write: (regions: string) => void,
+  choice: TranslationChoice,
+): Execute {
+  // What has become hot on the way here is to be shown once it is hot again.
+  machine.dropCaches();
+  machine.watchTranslations((linked) => write(translationText(machine, linked, choice)));
+  return (replica, steps) => replica.advance(steps);
 }
 
 /** A line for what has come from outside, which may be why an interrupt follows. */
@@ -102,11 +167,18 @@ export const traceCommand: Command = {
     "A line for each step: how many steps were taken before it, the privilege (U, S, M), pc, the " +
     "instruction's bits and its disassembly, and what trap was taken in its place. A line with # tells what " +
     "has been delivered from outside.",
+    "With --translated, for those who work on the translator: each region of hot code that is translated on the " +
+    "way, its instructions on the left, and on the right the WebAssembly of each, in the text format. A block " +
+    "first charges its steps; registers are local variables.",
   ],
-  options: [fromOption, toOption, symbolsOption, outputOption],
+  options: [
+    ...[fromOption, toOption, symbolsOption, outputOption],
+    ...[translatedOption, hotAtOption, holdingOption],
+  ],
   examples: [
     "lockstep trace clock.log --from 1000 --to 1100",
     "lockstep trace run.log --from epoch:300 --to time:2.5 --symbols vmlinux -o trace.txt",
+    "lockstep trace bench.log --translated --symbols bench.elf --holding 80000b46",
   ],
   run: trace,
 };

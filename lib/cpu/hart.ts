@@ -17,6 +17,7 @@ import type { SupervisorEnvironment } from "./supervisor_environment.ts";
 import { SystemInstructions } from "./system_instructions.ts";
 import { Tlb } from "./tlb.ts";
 import { Traps } from "./traps.ts";
+import type { LinkedModule } from "./translate/notes.ts";
 import type { Translator } from "./translate/translator.ts";
 import { type Trigger, type TriggerListener, Triggers } from "./triggers.ts";
 
@@ -200,6 +201,11 @@ export class Hart {
   arm(triggers: readonly Trigger[], listener: TriggerListener): void {
     this.#triggers.arm(triggers, listener);
     this.dropCaches();
+  }
+
+  /** Tells of each translation from now on; in vain when the engine does not translate. */
+  watchTranslations(watcher: (linked: LinkedModule) => void): void {
+    if (this.#translator) this.#translator.watcher = watcher;
   }
 
   /** The value of a CSR, whatever the present mode may access; undefined when there is none of that number. */

@@ -7,8 +7,13 @@
  */
 import { signedLeb, unsignedLeb } from "./leb128.ts";
 
-/** Marks: a label begins, the newest one ends, one is branched to (it follows); what the next branch likely does. */
-const MARK = { enter: 0x100, leave: 0x101, target: 0x102, unlikely: 0x103, likely: 0x104 } as const;
+/**
+ * Marks: a label begins, the newest one ends, one is branched to (it follows); what the next branch likely does; a note
+ * (its number follows).
+ */
+const MARK = {
+  ...{ enter: 0x100, leave: 0x101, target: 0x102, unlikely: 0x103, likely: 0x104, note: 0x105 },
+} as const;
 const LEAVE = String.fromCharCode(MARK.leave);
 /** A label in a string is two characters of so many bits, and each more than any byte. */
 const LABEL_CHARACTER_BITS = 14, LABEL_CHARACTER = 0x4000;
@@ -23,12 +28,15 @@ export class Label {
 
   /** Another label. */
   constructor() {
-    const number = labels++;
-    this.characters = String.fromCharCode(
-      LABEL_CHARACTER + (number >>> LABEL_CHARACTER_BITS & LABEL_CHARACTER_MASK),
-      LABEL_CHARACTER + (number & LABEL_CHARACTER_MASK),
-    );
+    this.characters = numberCharacters(labels++);
   }
+}
+
+function numberCharacters(number: number): string {
+  return String.fromCharCode(
+    LABEL_CHARACTER + (number >>> LABEL_CHARACTER_BITS & LABEL_CHARACTER_MASK),
+    LABEL_CHARACTER + (number & LABEL_CHARACTER_MASK),
+  );
 }
 
 /** A piece of code, or several in a row. */
@@ -294,6 +302,19 @@ export function drop(value: Code): Code {
 /** Returns from the function. */
 export const leave: Code = byte(0x0f);
 
+/** Emits nothing, but {@linkcode assemble} tells where it stands. */
+export function note(number: number): Code {
+  return byte(MARK.note) + numberCharacters(number);
+}
+
+/** A place in code that was marked. */
+export interface NotePlace {
+  /** Where in its code it is. */
+  readonly at: number;
+  /** The number that it was marked with. */
+  readonly number: number;
+}
+
 /** What a branch likely does. */
 export interface BranchHint {
   /** Where in its code the branch is. */
@@ -308,6 +329,8 @@ export interface AssembledCode {
   readonly bytes: Uint8Array;
   /** In the order of the branches. */
   readonly hints: readonly BranchHint[];
+  /** In the order of their places. */
+  readonly notes: readonly NotePlace[];
 }
 
 /** Assembles code. */
@@ -316,10 +339,11 @@ export function assemble(code: Code): AssembledCode {
   // A depth takes no more bytes than the three characters that stand for it.
   const bytes = new Uint8Array(text.length);
   const hints: BranchHint[] = [];
+  const notes: NotePlace[] = [];
   /** How many blocks enclose the one of a label. */
   const depths = new Map<number, number>();
   const open: number[] = [];
-  const label = (at: number) =>
+  const numberAt = (at: number) =>
     (text.charCodeAt(at) & LABEL_CHARACTER_MASK) << LABEL_CHARACTER_BITS |
     (text.charCodeAt(at + 1) & LABEL_CHARACTER_MASK);
   let length = 0;
@@ -328,19 +352,22 @@ export function assemble(code: Code): AssembledCode {
     if (character < MARK.enter) {
       bytes[length++] = character;
     } else if (character === MARK.enter) {
-      depths.set(label(at + 1), open.length);
-      open.push(label(at + 1));
+      depths.set(numberAt(at + 1), open.length);
+      open.push(numberAt(at + 1));
       at += 2;
     } else if (character === MARK.leave) {
       depths.delete(open.pop()!);
     } else if (character === MARK.target) {
-      const depth = depths.get(label(at + 1));
+      const depth = depths.get(numberAt(at + 1));
       if (depth === undefined) throw new Error("Cannot branch to a label that is not open");
       for (const part of unsignedLeb(open.length - 1 - depth)) bytes[length++] = part;
+      at += 2;
+    } else if (character === MARK.note) {
+      notes.push({ at: length, number: numberAt(at + 1) });
       at += 2;
     } else {
       hints.push({ at: length, likely: character === MARK.likely });
     }
   }
-  return { bytes: bytes.subarray(0, length), hints };
+  return { bytes: bytes.subarray(0, length), hints, notes };
 }

@@ -5,6 +5,7 @@ import {
   type Code,
   i32,
   Local,
+  type NotePlace,
   type ValueType,
   valueType,
 } from "./code.ts";
@@ -52,6 +53,8 @@ export interface EncodedFunction {
   readonly code: Bytes;
   /** Places count from the first byte after the length. */
   readonly hints: readonly BranchHint[];
+  /** Places as above. */
+  readonly notes: readonly NotePlace[];
 }
 
 /** The locals of one function. */
@@ -76,10 +79,11 @@ export class FunctionBuilder {
   encode(body: Code): EncodedFunction {
     const locals = this.#locals.flatMap((local) => [1, valueType[local.type]]);
     const before = [...unsignedLeb(this.#locals.length), ...locals];
-    const { bytes, hints } = assemble(body);
+    const { bytes, hints, notes } = assemble(body);
     return {
       code: withLength([before, bytes, [END]]),
       hints: hints.map(({ at, likely }) => ({ at: before.length + at, likely })),
+      notes: notes.map(({ at, number }) => ({ at: before.length + at, number })),
     };
   }
 }
@@ -147,6 +151,11 @@ export class ModuleBuilder {
     this.#functions.push({ type: this.#type(builder.signature), ...builder.encode(body) });
     if (exportName !== undefined) this.exportFunction(index, exportName);
     return index;
+  }
+
+  /** The notes in an own function, in the order of their places from the first byte after its length. */
+  notesOf(functionIndex: number): readonly NotePlace[] {
+    return this.#functions[functionIndex - this.#imports.length]!.notes;
   }
 
   /** The binary module. */

@@ -144,8 +144,9 @@ class BodyText {
   }
 
   #arms(): void {
-    for (const arm of ["(then", "(else"]) {
-      this.#line(this.#code.at, arm);
+    // From the opcode on, with what type the `if` has: what the arm holds comes after its line.
+    for (const [arm, bytes] of [["(then", 2], ["(else", 1]] as const) {
+      this.#line(this.#code.at - bytes, arm);
       this.#depth++;
       const ending = this.#sequence();
       this.#close(this.#code.at - 1, 1);

@@ -57,6 +57,37 @@ Deno.test("a trace tells what came from outside, and each interrupt", () =>
     assert(/\n\d+ M [0-9a-f]{16} -- machine external interrupt to [0-9a-f]{16}\n/.test(stdout));
   }));
 
+Deno.test("trace --translated shows the WebAssembly of hot code, or of what holds an address", () =>
+  withFolder(async (folder) => {
+    const log = `${folder}/bench.log`;
+    await Deno.writeFile(log, (await recordGuest("bench", { bootArguments: "scale=1" })).log);
+    const words = ["trace", log, "--translated", "--hot-at", "3000"];
+    const { code, stdout, stderr } = await lockstep([...words, "--symbols", fixture("bench")]);
+    assertEquals([code, stderr], [0, ""]);
+    const regions = stdout.match(/^# step \d+: region at .*$/gm)!;
+    assert(regions.length > 5, stdout);
+    const [, recursion] = /^([0-9a-f]{16}) {2}.* <fibonacci>/m.exec(stdout)!;
+    const only = await lockstep([...words, "--holding", recursion!]);
+    assertEquals([only.code, only.stderr], [0, ""]);
+    const found = only.stdout.match(/^# step \d+: region at .*$/gm)!;
+    assert(found.length >= 1 && found.length < regions.length, only.stdout);
+    assert(only.stdout.includes(`\n${recursion}  `));
+    const later = await lockstep([...words, "--from", "25M"]);
+    assertEquals([later.code, later.stderr], [0, ""]);
+    assertMatch(later.stdout, /^# step 2[5-9]\d{6}: region at /);
+    assert(later.stdout.length < stdout.length);
+    for (
+      const [wrong, line] of [
+        [["--hot-at", "5"], /^lockstep: --hot-at and --holding are about --translated/],
+        [["--translated", "--holding", "frog"], /^lockstep: --holding must be an address such as/],
+      ] as const
+    ) {
+      const refused = await lockstep(["trace", log, ...wrong]);
+      assertEquals([refused.code, refused.stdout], [64, ""]);
+      assertMatch(refused.stderr, line);
+    }
+  }));
+
 Deno.test("a trace that cannot be written, and symbols without an end, are told in a line", () =>
   withFolder(async (folder) => {
     const path = `${folder}/run.log`;

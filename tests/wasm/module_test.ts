@@ -7,6 +7,7 @@ import {
   brIf,
   brTable,
   type Code,
+  drop,
   either,
   f32,
   f64,
@@ -15,6 +16,7 @@ import {
   Label,
   leave,
   loop,
+  note,
   select,
   when,
 } from "../../lib/wasm/code.ts";
@@ -33,6 +35,21 @@ function compile(body: (a: Code, b: Code, builder: FunctionBuilder) => Code) {
   });
   return instance.exports.f as (a: bigint, b: bigint) => bigint;
 }
+
+Deno.test("notes emit nothing, and tell where they stand", () => {
+  const numbers = [0, 1, 2 ** 28 - 1];
+  const pieces = numbers.map((number) => i64.const(number));
+  const { bytes, notes } = assemble(pieces.map((piece, at) => [note(numbers[at]!), piece]));
+  assertEquals(bytes, assemble(pieces).bytes);
+  const lengths = pieces.map((piece) => assemble(piece).bytes.length);
+  const places = [0, lengths[0]!, lengths[0]! + lengths[1]!];
+  assertEquals(notes, numbers.map((number, index) => ({ at: places[index]!, number })));
+  const module = new ModuleBuilder();
+  const builder = new FunctionBuilder({ parameters: [], results: [] });
+  builder.local("i64");
+  const index = module.addFunction(builder, [drop(i64.const(1)), note(7)]);
+  assertEquals(module.notesOf(index), [{ at: 3 + 3, number: 7 }]);
+});
 
 Deno.test("a generated function computes what its formula says", () => {
   const word = fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n });

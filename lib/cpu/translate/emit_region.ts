@@ -37,16 +37,22 @@ import {
   stopAt,
 } from "./instruction_emission.ts";
 import { type Block, endingOf, type Region, targetOf } from "./region.ts";
+import type { RegionNotes } from "./notes.ts";
 import { Registers } from "./registers.ts";
 import { DISPATCHER, shapeOf, structure } from "./structure.ts";
 
 const FRM_SHIFT = 5;
 
-/** Adds the function of a region to a module and answers its index. It leaves the hart's state, with pc and the steps left, in memory. */
+/**
+ * Adds the function of a region to a module and answers its index. It leaves the hart's state, with pc and the steps
+ * left, in memory.
+ * @param notes Is filled in for people who read translations.
+ */
 export function emitRegion(
   module: ModuleBuilder,
   region: Region,
   imports: RegionImports,
+  notes?: RegionNotes,
 ): number {
   const builder = new FunctionBuilder(REGION_SIGNATURE);
   const [target, remaining] = builder.parameters as [Local, Local];
@@ -63,7 +69,8 @@ export function emitRegion(
     exit: new Label(),
     stop: new Label(),
   };
-  const code = new RegionCode(frame, region, builder.local("i32")).emit();
+  const entry = builder.local("i32");
+  const code = new RegionCode(frame, region, entry, notes).emit();
   const { base, registers, bank, floatStatus, dynamicRounding, exit, stop } = frame;
   const status = i32.load(i32.const(0), fieldOffset.mstatus);
   const body: Code = [
@@ -76,14 +83,18 @@ export function emitRegion(
     registers.fill,
     block(stop, [
       block(exit, code),
+      notes?.mark({ kind: "leave" }) ?? "",
       registers.spillHere(),
       chain(frame, module.typeIndex(REGION_SIGNATURE)),
       handOver(frame),
       leave,
     ]),
+    notes?.mark({ kind: "stop" }) ?? "",
     registers.spill,
     handOver(frame),
   ];
+  notes?.name({ target, remaining, base, bank, floatStatus, dynamicRounding, entry });
+  notes?.name({ address: frame.address, host: frame.host, ...registers.byName });
   return module.addFunction(builder, body);
 }
 
@@ -129,13 +140,15 @@ class RegionCode {
   readonly #entry: Local;
   /** Jumps to an address in a register may stay inside. */
   readonly #staysInside: boolean;
+  readonly #notes: RegionNotes | undefined;
 
-  constructor(frame: RegionFrame, region: Region, entry: Local) {
+  constructor(frame: RegionFrame, region: Region, entry: Local, notes: RegionNotes | undefined) {
     this.#frame = frame;
     this.#region = region;
     this.#blocks = [...region.blocks.values()];
     this.#nodes = new Map(this.#blocks.map(({ start }, index) => [start, index + 1]));
     this.#entry = entry;
+    this.#notes = notes;
     this.#staysInside = region.entries.length > 1;
   }
 
@@ -170,13 +183,14 @@ class RegionCode {
     const { instructions, start } = block;
     const steps = instructions.length;
     const code: Code[] = [
+      this.#notes?.mark({ kind: "block", steps }) ?? "",
       when(unlikely(i32.lt_s(remaining.get, i32.const(steps))), stopAt(this.#frame, start)),
       remaining.set(i32.sub(remaining.get, i32.const(steps))),
     ];
     let outcome: Outcome = { kind: "next" };
     instructions.forEach((placed, index) => {
       const emitted = emitInstruction(this.#frame, placed, steps - 1 - index);
-      code.push(emitted.code);
+      code.push(this.#notes?.mark({ kind: "instruction", placed }) ?? "", emitted.code);
       outcome = emitted.outcome;
     });
     code.push(this.#goOn(block, outcome, way));
@@ -195,7 +209,11 @@ class RegionCode {
       case "jump":
         return wayTo(targetOf(last));
       case "branch":
-        return [when(outcome.condition, wayTo(targetOf(last))), wayTo(end)];
+        return [
+          when(outcome.condition, wayTo(targetOf(last))),
+          this.#notes?.mark({ kind: "instruction", placed: last }) ?? "",
+          wayTo(end),
+        ];
       case "jumpTo":
         return this.#jumpTo(outcome.target, way);
     }

@@ -1,4 +1,5 @@
 /** The registers of a region, which live in locals while it runs. */
+import { floatRegisterNames, registerNames } from "../../isa/disassembler.ts";
 import { call, type Code, i32, i64, type Local } from "../../wasm/code.ts";
 import { FunctionBuilder, type ModuleBuilder } from "../../wasm/module.ts";
 import { FLOAT_REGISTERS, INTEGER_REGISTERS } from "../layout.ts";
@@ -57,6 +58,15 @@ export class Registers {
   /** Takes over from memory whatever the region uses; to be asked for last. */
   get fill(): Code {
     return Array.from(this.#locals, ([at, local]) => local.set(i64.load(i32.const(0), at)));
+  }
+
+  /** The locals by the names of the registers, for people. */
+  get byName(): Readonly<Record<string, Local>> {
+    return Object.fromEntries(Array.from(this.#locals, ([at, local]) => {
+      const isFloat = at >= FLOAT_REGISTERS;
+      const number = (at - (isFloat ? FLOAT_REGISTERS : INTEGER_REGISTERS)) / 8;
+      return [(isFloat ? floatRegisterNames : registerNames)[number]!, local];
+    }));
   }
 
   #local(at: number): Local {

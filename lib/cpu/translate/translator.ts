@@ -15,6 +15,7 @@ import type { Triggers } from "../triggers.ts";
 import { floatOperands } from "../soft_float.ts";
 import { emitRegion } from "./emit_region.ts";
 import type { RegionImports, SlowAccess } from "./instruction_emission.ts";
+import { type LinkedModule, type LinkedRegion, RegionNotes } from "./notes.ts";
 import { findRegion, type Region } from "./region.ts";
 
 /** Most regions that are kept. */
@@ -63,6 +64,8 @@ export class Translator implements CodeListener {
   readonly #waiting = new Map<number, Set<number>>();
   readonly #translations = new Map<number, Set<Translation>>();
   readonly #changes = new Map<number, number>();
+  /** Hears of each module that is linked. */
+  watcher: ((linked: LinkedModule) => void) | undefined;
   #free: number[] = [];
   #bytes = 0;
 
@@ -106,12 +109,23 @@ export class Translator implements CodeListener {
     const module = new ModuleBuilder(this.#parts.memory);
     module.importTable();
     const imports = importAll(module);
+    const { watcher } = this;
+    const watched: Omit<LinkedRegion, "places">[] = [];
     for (const { ramPage, region } of batch) {
       const place = this.#free.pop()!;
-      module.addElement(place, emitRegion(module, region, imports));
+      const notes = watcher && new RegionNotes();
+      const functionIndex = emitRegion(module, region, imports, notes);
+      module.addElement(place, functionIndex);
       this.#enter({ ramPage, region, place });
+      if (notes === undefined) continue;
+      const decodedPage = this.#parts.code.page(ramPage);
+      watched.push({ region, ramPage, decodedPage, functionIndex, notes });
     }
     const binary = module.encode();
+    watcher?.({
+      binary,
+      regions: watched.map((one) => ({ ...one, places: module.notesOf(one.functionIndex) })),
+    });
     this.#bytes += binary.length;
     new WebAssembly.Instance(new WebAssembly.Module(binary), {
       lockstep: {
