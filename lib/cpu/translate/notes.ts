@@ -19,7 +19,7 @@ export class RegionNotes {
   /** By their number in the code. */
   readonly notes: Note[] = [];
   /** Names of local variables by index. */
-  readonly names = new Map<number, string>();
+  readonly names: Map<number, string> = new Map();
 
   /** Code that emits nothing, for this place in the region's code. */
   mark(what: Note): Code {
