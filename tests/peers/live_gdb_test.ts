@@ -48,7 +48,7 @@ async function pair(
 gdbTest(
   "gdb steps backwards on its copy while the primary is killed and the backup takes over",
   async (folder) => {
-    await using site = await pair(folder, "transfers=300 pace=4");
+    await using site = await pair(folder, "transfers=600 pace=10");
     const { primary, backup, connect } = site;
     const shown = await gdb(TELLER, [
       connect,
