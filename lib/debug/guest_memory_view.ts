@@ -1,6 +1,6 @@
 /** Guest memory as the guest addresses it, read without leaving a trace: no A bit is set, no fault taken. */
 import type { Machine } from "../board/machine.ts";
-import type { HartState } from "../cpu/hart_state.ts";
+import { HartBlock } from "../cpu/hart_block.ts";
 import { GuestMemory } from "../cpu/memory.ts";
 
 const PAGE_BYTES = 4096;
@@ -19,6 +19,19 @@ export function addressSpace(machine: Machine): bigint {
   return machine.csr(SATP)! & TABLE_NUMBER;
 }
 
+/** What addresses mean now depends on these two. */
+export interface Addressing {
+  /** The CSR. */
+  readonly satp: bigint;
+  /** The privilege level. */
+  readonly privilege: bigint;
+}
+
+/** How a hart addresses memory now. */
+export function addressingOf(hart: HartBlock): Addressing {
+  return { satp: hart.get("satp"), privilege: hart.get("privilege") };
+}
+
 /**
  * The guest-physical address that a virtual one means in the hart's present mode (privileged
  * specification, sections 4.3 and 4.4), whatever its permissions; undefined when it is mapped nowhere.
@@ -26,10 +39,9 @@ export function addressSpace(machine: Machine): bigint {
 export function physicalAddress(
   machine: Machine,
   address: bigint,
-  { fields }: HartState = machine.hartState(),
+  { satp, privilege }: Addressing = presentOf(machine),
 ): number | undefined {
-  const satp = fields["satp"]!;
-  if (fields["privilege"]! > SUPERVISOR_MAX || satp >> 60n !== MODE_SV39) {
+  if (privilege > SUPERVISOR_MAX || satp >> 60n !== MODE_SV39) {
     return address < BigInt(Number.MAX_SAFE_INTEGER) ? Number(address) : undefined;
   }
   if (BigInt.asIntN(39, address) !== BigInt.asIntN(64, address)) return undefined;
@@ -51,20 +63,28 @@ export function physicalAddress(
 }
 
 /** As many bytes at a virtual address as are mapped to RAM in a row, at most `length`. */
-export function readVirtual(machine: Machine, address: bigint, length: number): Uint8Array {
-  const hart = machine.hartState();
+export function readVirtual(
+  machine: Machine,
+  address: bigint,
+  length: number,
+  addressing: Addressing = presentOf(machine),
+): Uint8Array {
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
     const at = BigInt.asUintN(64, address + BigInt(done));
     const count = Math.min(length - done, PAGE_BYTES - Number(at & 0xfffn));
-    const physical = physicalAddress(machine, at, hart);
+    const physical = physicalAddress(machine, at, addressing);
     if (physical === undefined || !machine.memory.contains(physical, count)) break;
     const offset = physical - GuestMemory.ramBase;
     bytes.set(machine.memory.ram.subarray(offset, offset + count), done);
     done += count;
   }
   return bytes.subarray(0, done);
+}
+
+function presentOf({ memory }: Machine): Addressing {
+  return addressingOf(new HartBlock(memory.memory));
 }
 
 function wordAt(memory: GuestMemory, address: number): bigint | undefined {

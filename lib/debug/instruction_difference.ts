@@ -6,6 +6,7 @@ import {
   type PageDifference,
   pageDifferences,
 } from "./machine_difference.ts";
+import { readyForSingleSteps } from "./single_steps.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 import type { Timeline } from "./timeline.ts";
 import { Tracer } from "./tracer.ts";
@@ -112,6 +113,7 @@ async function firstWithin(
 async function digests(timeline: Timeline, from: number, to: number): Promise<Int32Array> {
   const found = new Int32Array(to - from);
   await timeline.seek(timeline.momentAt(from)!);
+  readyForSingleSteps(timeline.machine);
   const digester = new HartDigester(timeline.machine);
   await timeline.runBy(timeline.momentAt(to)!, (replica, steps) => {
     const { machine } = replica;

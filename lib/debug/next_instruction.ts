@@ -1,11 +1,11 @@
 /** The instruction that a hart executes next, found without changing anything. */
 import type { Machine } from "../board/machine.ts";
-import { fieldOffset } from "../cpu/hart_block.ts";
+import { fieldOffset, HartBlock } from "../cpu/hart_block.ts";
 import { FETCH_BANK, FETCH_TLB, TLB_ENTRIES, TLB_ENTRY_BYTES } from "../cpu/layout.ts";
 import { FIRST_OPERATION } from "../cpu/operations.ts";
 import { RECORD, RECORD_BYTES_PER_BYTE } from "../cpu/record.ts";
 import { lengthOf } from "../isa/decoder.ts";
-import { readVirtual } from "./guest_memory_view.ts";
+import { type Addressing, addressingOf, readVirtual } from "./guest_memory_view.ts";
 
 const PAGE_MASK = 0xfff;
 
@@ -17,6 +17,7 @@ export class NextInstruction {
   readonly #words: Int32Array;
   readonly #halves: Uint16Array;
   readonly #machine: Machine;
+  readonly #block: HartBlock;
 
   /** Looks at this machine. */
   constructor(machine: Machine) {
@@ -24,6 +25,7 @@ export class NextInstruction {
     this.#words = new Int32Array(buffer);
     this.#halves = new Uint16Array(buffer);
     this.#machine = machine;
+    this.#block = new HartBlock(machine.memory.memory);
   }
 
   /** Its 16 or 32 bits, unsigned; undefined where no instruction can be fetched. */
@@ -39,13 +41,17 @@ export class NextInstruction {
       }
     }
     const address = BigInt.asUintN(64, BigInt(high) << 32n | BigInt(low >>> 0));
-    return instructionAt(this.#machine, address);
+    return instructionAt(this.#machine, address, addressingOf(this.#block));
   }
 }
 
 /** The bits of the instruction at any address; undefined where there is none. */
-export function instructionAt(machine: Machine, address: bigint): number | undefined {
-  const bytes = readVirtual(machine, address, 4);
+export function instructionAt(
+  machine: Machine,
+  address: bigint,
+  addressing?: Addressing,
+): number | undefined {
+  const bytes = readVirtual(machine, address, 4, addressing);
   const [a, b, c, d] = bytes;
   if (a === undefined || b === undefined) return undefined;
   if (lengthOf(a) === 2) return a | b << 8;

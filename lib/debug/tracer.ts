@@ -6,6 +6,7 @@ import type { Replica } from "../epoch/replica.ts";
 import { disassemble } from "../isa/disassembler.ts";
 import { causeText } from "./cause_text.ts";
 import { NextInstruction } from "./next_instruction.ts";
+import { readyForSingleSteps } from "./single_steps.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 
 /** Lines that are remembered by the address of their instruction; a power of two. */
@@ -25,8 +26,9 @@ export class Tracer {
   readonly #lines: string[] = Array<string>(LINES).fill("");
   readonly #keys = new Int32Array(3 * LINES);
 
-  /** Executes nothing yet. */
+  /** Executes nothing yet. The machine is armed with nothing else meanwhile. */
   constructor(machine: Machine, symbols?: SymbolTable) {
+    readyForSingleSteps(machine);
     const { memory } = machine;
     this.#symbols = symbols;
     this.#words = new Int32Array(memory.memory.buffer);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import type { Machine } from "../../lib/board/machine.ts";
+import { chooseEngine, DEFAULT_ENGINE } from "../../lib/cpu/engine.ts";
 import { instructionAt, NextInstruction } from "../../lib/debug/next_instruction.ts";
 import { readSymbols, SymbolError, SymbolTable } from "../../lib/debug/symbol_table.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
@@ -107,6 +108,36 @@ Deno.test("an instruction is the same through page tables as where the hart has 
     });
     assert(translated > 1000);
   });
+});
+
+Deno.test("code that is translated is traced alike, and not much slower than code that is not", async () => {
+  const { log } = await recordGuest("bench", { bootArguments: "scale=1" });
+  const [from, steps] = [2_000_000, 50_000];
+  const engines = ["interpreter", "mixed"] as const;
+  const best = [Infinity, Infinity];
+  const texts = new Set<string>();
+  for (let round = 0; round < 10; round++) {
+    chooseEngine({ engine: engines[round % 2]!, hotAt: 20 });
+    try {
+      await onTimeline(log, async (timeline) => {
+        await timeline.seek(timeline.momentAt(from)!);
+        const tracer = new Tracer(timeline.machine);
+        const began = performance.now();
+        let text = "";
+        await timeline.runBy(
+          timeline.momentAt(from + steps)!,
+          (replica, most) => void (text += tracer.trace(replica, most)),
+        );
+        best[round % 2] = Math.min(best[round % 2]!, performance.now() - began);
+        texts.add(text);
+      });
+    } finally {
+      chooseEngine(DEFAULT_ENGINE);
+    }
+  }
+  assertEquals(texts.size, 1);
+  // It was ten times slower when each step was taken in translated code.
+  assert(best[1]! < 4 * best[0]!, `${best.join(" and ")} ms`);
 });
 
 Deno.test("a place is told by the symbol that it lies in", async () => {
