@@ -53,7 +53,7 @@ export function instantiate(
   if (translating) {
     translator = new Translator(
       { ...parts, table },
-      { slow: accesses, float: instance.exports },
+      instance.exports,
       hotAt,
     );
     parts.code.listener = translator;

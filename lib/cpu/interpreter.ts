@@ -37,14 +37,14 @@ import {
   HEAT_COUNTERS,
   HOT_AT,
   REMAINING,
-  TLB_ENTRIES,
-  TLB_ENTRY_BYTES,
 } from "./layout.ts";
 import { operations, PSEUDO } from "./operations.ts";
 import { emitHandler, pcOf } from "./record_emission.ts";
 import type { Frame } from "./record_emission.ts";
 import { RECORD } from "./record.ts";
 import { REGION_SIGNATURE } from "./region_signature.ts";
+import { entryOf } from "./tlb_emission.ts";
+import { addOutOfLine } from "./out_of_line.ts";
 import { addFloatFunctions } from "./soft_float.ts";
 
 /** What the interpreter calls when it cannot go on by itself. See `slow_paths.ts`. */
@@ -149,6 +149,7 @@ export function generateInterpreter(
   if (translating) {
     for (const [name, index] of Object.entries(float.routines)) module.exportFunction(index, name);
     module.exportFunction(float.raise, "raise");
+    addOutOfLine(module, imports);
   }
   return module.encode();
 }
@@ -179,10 +180,6 @@ function interpreterBody(frame: Frame, handlers: readonly Code[], fetch: number)
 function lookUp(frame: Frame, fetch: number): Code {
   const { record, remaining, pcBase, target, host, outcome, enter } = frame;
   const low = i32.wrap(target.get);
-  const index = i32.and(
-    i32.shr_u(low, i32.const(8)),
-    i32.const((TLB_ENTRIES - 1) * TLB_ENTRY_BYTES),
-  );
   const miss: Code = [
     i64.store(i32.const(0), target.get, fieldOffset.pc),
     i32.store(i32.const(0), remaining.get, REMAINING),
@@ -202,7 +199,7 @@ function lookUp(frame: Frame, fetch: number): Code {
     frame.count,
   ];
   return [
-    host.set(i32.add(i32.load(i32.const(0), FETCH_BANK), index)),
+    host.set(i32.add(i32.load(i32.const(0), FETCH_BANK), entryOf(target.get))),
     when(
       i64.ne(i64.load(host.get, FETCH_TLB), i64.and(target.get, i64.const(-4096))),
       miss,

@@ -44,6 +44,10 @@ export const DATA_BANK: number = ENGINE_BLOCK + 0x2c;
 export const FETCH_BANK: number = ENGINE_BLOCK + 0x30;
 /** How often (32 bits) code is gone to before it counts as hot. */
 export const HOT_AT: number = ENGINE_BLOCK + 0x34;
+/** Destination and length (32 bits) of an instruction that `finish` completes; 0 when there is none. */
+export const PENDING: number = ENGINE_BLOCK + 0x38;
+/** What goes into the destination. */
+export const PENDING_VALUE: number = ENGINE_BLOCK + 0x40;
 /** Records of an instruction that is decoded for one execution: itself, then end-of-page records. */
 export const SINGLE_RECORDS: number = ENGINE_BLOCK + 0x100;
 

@@ -2,21 +2,14 @@
 import type { CsrOperation, Emission, FloatRoutine, SystemEvent, Width } from "../isa/emission.ts";
 import { br, brIf, call, type Code, i32, i64, type Label, type Local, when } from "../wasm/code.ts";
 import { fieldOffset } from "./hart_block.ts";
-import {
-  FLOAT_REGISTERS,
-  READ_TLB,
-  REMAINING,
-  TLB_ENTRIES,
-  TLB_ENTRY_BYTES,
-  VALUE,
-  WRITE_TLB,
-} from "./layout.ts";
+import { FLOAT_REGISTERS, READ_TLB, REMAINING, VALUE, WRITE_TLB } from "./layout.ts";
 import type { Operation, Part } from "./operations.ts";
 import type { Forward } from "./idioms.ts";
 import { MSTATUS } from "./privilege.ts";
 import type { FloatFunctions } from "./soft_float.ts";
 import { endReservation, hasReservation, makeReservation } from "./reservation_emission.ts";
 import { mayFence, statusValue, switchesInterrupts, switchInterrupts } from "./status_emission.ts";
+import { ENTRY_VALUE, entryOf, tagOf } from "./tlb_emission.ts";
 import { RECORD, RECORD_BYTES_PER_BYTE } from "./record.ts";
 
 /** What all handlers of the interpreter share. */
@@ -101,9 +94,6 @@ export const FAILED = 1;
 
 /** The rounding mode that means that of frm, the last one that is one, and where in fcsr frm lies (section 11.2). */
 const DYNAMIC = 7, LAST_ROUNDING = 4, FRM_SHIFT = 5;
-
-const PAGE_MASK = -4096;
-const ENTRY_VALUE = 8;
 
 /** The address of the instruction whose record is so many bytes after `record`. */
 export function pcOf({ record, pcBase }: Pick<Frame, "record" | "pcBase">, after = 0): Code {
@@ -387,19 +377,16 @@ class RecordEmission implements Emission {
    */
   #locate(tlb: number, width: Width, at: Code, slow: Code, found: Code = []): void {
     const { address, bank, host, outcome } = this.#frame;
-    const low = i32.wrap(address.get);
-    const index = i32.and(
-      i32.shr_u(low, i32.const(8)),
-      i32.const((TLB_ENTRIES - 1) * TLB_ENTRY_BYTES),
-    );
-    // A misaligned address keeps low bits that no tag has.
-    const tag = i64.and(address.get, i64.const(PAGE_MASK | (width - 1)));
+    const hit = i64.eq(i64.load(host.get, tlb), tagOf(address.get, width));
     this.#code.push(
       address.set(at),
-      host.set(i32.add(bank.get, index)),
+      host.set(i32.add(bank.get, entryOf(address.get))),
       when(
-        i64.eq(i64.load(host.get, tlb), tag),
-        [host.set(i32.add(low, i32.load(host.get, tlb + ENTRY_VALUE))), found],
+        hit,
+        [
+          host.set(i32.add(i32.wrap(address.get), i32.load(host.get, tlb + ENTRY_VALUE))),
+          found,
+        ],
         [slow, host.set(outcome.get)],
       ),
     );

@@ -3,6 +3,7 @@ import {
   block,
   br,
   brTable,
+  call,
   type Code,
   i32,
   i64,
@@ -15,19 +16,12 @@ import {
 } from "../../wasm/code.ts";
 import { FunctionBuilder, type ModuleBuilder } from "../../wasm/module.ts";
 import { fieldOffset } from "../hart_block.ts";
-import {
-  DATA_BANK,
-  FETCH_BANK,
-  FETCH_TLB,
-  PAGE_BYTES,
-  REMAINING,
-  TLB_ENTRIES,
-  TLB_ENTRY_BYTES,
-} from "../layout.ts";
+import { DATA_BANK, FETCH_BANK, FETCH_TLB, PAGE_BYTES, REMAINING } from "../layout.ts";
 import { PSEUDO } from "../operations.ts";
 import { MSTATUS } from "../privilege.ts";
 import { RECORD } from "../record.ts";
 import { REGION_SIGNATURE } from "../region_signature.ts";
+import { entryOf } from "../tlb_emission.ts";
 import {
   emitInstruction,
   exitTo,
@@ -58,7 +52,7 @@ export function emitRegion(
   const [target, remaining] = builder.parameters as [Local, Local];
   const frame: RegionFrame = {
     builder,
-    registers: new Registers(module, builder, region),
+    registers: new Registers(builder, region),
     ...{ remaining, target, imports },
     base: builder.local("i64"),
     bank: builder.local("i32"),
@@ -68,10 +62,12 @@ export function emitRegion(
     dynamicRounding: builder.local("i32"),
     exit: new Label(),
     stop: new Label(),
+    halt: new Label(),
   };
   const entry = builder.local("i32");
+  const isDone = builder.local("i32");
   const code = new RegionCode(frame, region, entry, notes).emit();
-  const { base, registers, bank, floatStatus, dynamicRounding, exit, stop } = frame;
+  const { base, registers, bank, floatStatus, dynamicRounding, exit, stop, halt } = frame;
   const status = i32.load(i32.const(0), fieldOffset.mstatus);
   const body: Code = [
     base.set(i64.and(target.get, i64.const(-PAGE_BYTES))),
@@ -81,17 +77,20 @@ export function emitRegion(
       i32.shr_u(i32.load(i32.const(0), fieldOffset.fcsr), i32.const(FRM_SHIFT)),
     ),
     registers.fill,
-    block(stop, [
-      block(exit, code),
-      notes?.mark({ kind: "leave" }) ?? "",
-      registers.spillHere(),
-      chain(frame, module.typeIndex(REGION_SIGNATURE)),
-      handOver(frame),
-      leave,
+    block(halt, [
+      block(stop, [
+        block(exit, code),
+        notes?.mark({ kind: "leave" }) ?? "",
+        registers.spill,
+        chain(frame, module.typeIndex(REGION_SIGNATURE)),
+        handOver(frame),
+        leave,
+      ]),
+      isDone.set(i32.const(1)),
     ]),
     notes?.mark({ kind: "stop" }) ?? "",
     registers.spill,
-    handOver(frame),
+    when(isDone.get, handOver(frame), call(imports.finish)),
   ];
   notes?.name({ target, remaining, base, bank, floatStatus, dynamicRounding, entry });
   notes?.name({ address: frame.address, host: frame.host, ...registers.byName });
@@ -112,14 +111,10 @@ function handOver({ target, remaining }: RegionFrame): Code {
  */
 function chain({ target, remaining, host }: RegionFrame, type: number): Code {
   const low = i32.wrap(target.get);
-  const index = i32.and(
-    i32.shr_u(low, i32.const(8)),
-    i32.const((TLB_ENTRIES - 1) * TLB_ENTRY_BYTES),
-  );
   const tag = i64.and(target.get, i64.const(-PAGE_BYTES));
   const way = i32.shl(i32.and(low, i32.const(PAGE_BYTES - 2)), i32.const(3));
   return [
-    host.set(i32.add(i32.load(i32.const(0), FETCH_BANK), index)),
+    host.set(i32.add(i32.load(i32.const(0), FETCH_BANK), entryOf(target.get))),
     when(i64.eq(i64.load(host.get, FETCH_TLB), tag), [
       host.set(i32.add(i32.load(host.get, FETCH_TLB + 8), way)),
       when(

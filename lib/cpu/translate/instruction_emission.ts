@@ -1,20 +1,20 @@
 /**
  * The emission of the translator: registers are locals, immediates and addresses within the page are known.
  *
- * A block has charged all its steps at its start. Whatever calls a slow path first puts the state into memory as
- * the interpreter would have it before the instruction, with the steps that are left after it; when the slow path
- * wants the hart's attention, the instruction is completed and the region left.
+ * A block has charged all its steps at its start. An instruction whose access the TLB does not serve is done out of
+ * line; when that stops, so does the region.
  */
 import type { Emission, FloatRoutine, Width } from "../../isa/emission.ts";
 import {
   br,
+  brIf,
   call,
   type Code,
   drop,
+  either,
   i32,
   i64,
   type Label,
-  leave,
   likely,
   type Local,
   unlikely,
@@ -22,12 +22,14 @@ import {
 } from "../../wasm/code.ts";
 import type { FunctionBuilder } from "../../wasm/module.ts";
 import { fieldOffset } from "../hart_block.ts";
-import { READ_TLB, REMAINING, TLB_ENTRIES, TLB_ENTRY_BYTES, VALUE, WRITE_TLB } from "../layout.ts";
+import { READ_TLB, WRITE_TLB, ZERO_SINK } from "../layout.ts";
+import { completionOf } from "../out_of_line.ts";
 import { MSTATUS } from "../privilege.ts";
 import type { Placed } from "../record.ts";
-import { FAILED, loadOf, storeOf } from "../record_emission.ts";
+import { loadOf, storeOf } from "../record_emission.ts";
 import type { FloatFunctions } from "../soft_float.ts";
-import type { Registers } from "./registers.ts";
+import { ENTRY_VALUE, entryOf, tagOf } from "../tlb_emission.ts";
+import { destinationOf, type Registers } from "./registers.ts";
 import { after } from "./region.ts";
 
 /** What all instructions of a region share. */
@@ -56,20 +58,21 @@ export interface RegionFrame {
   readonly exit: Label;
   /** The same, but goes back to the interpreter. */
   readonly stop: Label;
+  /** Leaves it after an instruction done out of line has stopped. */
+  readonly halt: Label;
   /** Indices of imported functions. */
   readonly imports: RegionImports;
 }
 
 /** Function indices of what a region calls. */
 export interface RegionImports {
-  /** See `InterpreterImports`; they also take address, pc, and the steps that are left. */
-  readonly slow: Readonly<Record<SlowAccess, number>>;
-  /** The arithmetic of F and D. */
-  readonly float: FloatFunctions;
+  /** Instructions done out of line, by name. */
+  readonly outOfLine: ReadonlyMap<string, number>;
+  /** What is left to do after one that has stopped. */
+  readonly finish: number;
+  /** The arithmetic of F and D, if there is any. */
+  readonly float: FloatFunctions | undefined;
 }
-
-/** Slow paths of accesses. */
-export type SlowAccess = "load" | "store" | "atomic" | "reserve" | "conditional";
 
 /** How control goes on after an instruction that ends its block. */
 export type Outcome =
@@ -79,8 +82,6 @@ export type Outcome =
   | { readonly kind: "next" };
 
 const DYNAMIC = 7, LAST_ROUNDING = 4;
-const PAGE_MASK = -4096;
-const ENTRY_VALUE = 8;
 
 /** The address of an offset in the page. */
 export function addressOf({ base }: RegionFrame, pageOffset: number): Code {
@@ -106,7 +107,7 @@ export function emitInstruction(
   placed: Placed,
   stepsAfter: number,
 ): { readonly code: Code; readonly outcome: Outcome } {
-  const emission = new InstructionEmission(frame, placed, stepsAfter, false);
+  const emission = new InstructionEmission(frame, placed, stepsAfter);
   placed.decoded.instruction.meaning(emission);
   return { code: emission.code, outcome: emission.outcome };
 }
@@ -117,14 +118,11 @@ class InstructionEmission implements Emission {
   readonly #frame: RegionFrame;
   readonly #placed: Placed;
   readonly #stepsAfter: number;
-  /** The access has been located already. */
-  readonly #located: boolean;
 
-  constructor(frame: RegionFrame, placed: Placed, stepsAfter: number, located: boolean) {
+  constructor(frame: RegionFrame, placed: Placed, stepsAfter: number) {
     this.#frame = frame;
     this.#placed = placed;
     this.#stepsAfter = stepsAfter;
-    this.#located = located;
   }
 
   get rs1(): Code {
@@ -201,43 +199,35 @@ class InstructionEmission implements Emission {
   }
 
   float(routine: FloatRoutine, rounding: Code, ...operands: readonly Code[]): Code {
-    return call(this.#frame.imports.float.routines[routine], ...operands, rounding);
+    return call(this.#frame.imports.float!.routines[routine], ...operands, rounding);
   }
 
   raise(flags: Code): void {
-    this.code.push(call(this.#frame.imports.float.raise, flags));
+    this.code.push(call(this.#frame.imports.float!.raise, flags));
   }
 
   load(address: Code, width: Width, extend: "signed" | "unsigned"): Code {
-    this.#access("load", READ_TLB, width, address);
-    return loadOf(width, extend)(this.#frame.host.get);
+    const hit = this.#look(READ_TLB, address, width);
+    return either("i64", hit, loadOf(width, extend)(this.#found(READ_TLB)), this.#outOfLine());
   }
 
   store(address: Code, width: Width, value: Code): void {
-    this.#access("store", WRITE_TLB, width, address, i64.store(i32.const(0), value, VALUE));
-    this.code.push(storeOf(width)(this.#frame.host.get, value));
+    const hit = this.#look(WRITE_TLB, address, width);
+    this.code.push(
+      when(hit, storeOf(width)(this.#found(WRITE_TLB), value), this.#outOfLine(value)),
+    );
   }
 
-  atomic(width: 4 | 8, combine: (old: Code, operand: Code) => Code): Code {
-    this.#access("atomic", WRITE_TLB, width, this.rs1);
-    const host = this.#frame.host.get;
-    const old = this.keep(loadOf(width, "signed")(host));
-    const operand = width === 4 ? i64.extend32_s(this.rs2) : this.rs2;
-    this.code.push(storeOf(width)(host, combine(old, operand)));
-    return old;
+  atomic(): Code {
+    return this.#atomic();
   }
 
-  loadReserved(width: 4 | 8): Code {
-    this.#alwaysSlow("reserve", width);
-    return loadOf(width, "signed")(this.#frame.host.get);
+  loadReserved(): Code {
+    return this.#atomic();
   }
 
-  storeConditional(width: 4 | 8): Code {
-    this.#alwaysSlow("conditional", width);
-    const host = this.#frame.host.get;
-    const failed = i32.eq(host, i32.const(FAILED));
-    this.code.push(when(i32.eqz(failed), storeOf(width)(host, this.rs2)));
-    return i64.extend_u(failed);
+  storeConditional(): Code {
+    return this.#atomic();
   }
 
   branch(condition: Code): void {
@@ -269,49 +259,45 @@ class InstructionEmission implements Emission {
     ];
   }
 
-  /** Sets `host` to where the bytes at an address are, by the TLB or by the slow path. */
-  #access(slow: SlowAccess, tlb: number, width: Width, at: Code, prepare: Code = []): void {
-    if (this.#located) return;
+  /** Looks for the page of an access in a TLB: whether it is there. */
+  #look(tlb: number, at: Code, width: Width): Code {
     const { address, bank, host } = this.#frame;
-    const low = i32.wrap(address.get);
-    const index = i32.and(
-      i32.shr_u(low, i32.const(8)),
-      i32.const((TLB_ENTRIES - 1) * TLB_ENTRY_BYTES),
-    );
-    // A misaligned address keeps low bits that no tag has.
-    const tag = i64.and(address.get, i64.const(PAGE_MASK | (width - 1)));
     this.code.push(
       address.set(at),
-      host.set(i32.add(bank.get, index)),
-      when(
-        likely(i64.eq(i64.load(host.get, tlb), tag)),
-        host.set(i32.add(low, i32.load(host.get, tlb + ENTRY_VALUE))),
-        [prepare, this.#slowly(slow, width)],
+      host.set(i32.add(bank.get, entryOf(address.get))),
+    );
+    return likely(i64.eq(i64.load(host.get, tlb), tagOf(address.get, width)));
+  }
+
+  /** Where in memory the access is done that was looked for last. */
+  #found(tlb: number): Code {
+    const { address, host } = this.#frame;
+    return i32.add(i32.wrap(address.get), i32.load(host.get, tlb + ENTRY_VALUE));
+  }
+
+  #atomic(): Code {
+    const old = this.#frame.builder.local("i64");
+    this.code.push(
+      this.#frame.address.set(this.rs1),
+      old.set(this.#outOfLine(this.rs2)),
+    );
+    return old.get;
+  }
+
+  /** Does the instruction, which accesses memory at `address`, out of line; answers what goes into its destination. */
+  #outOfLine(value: Code = i64.const(0)): Code {
+    const { address, remaining, imports, halt } = this.#frame;
+    const { decoded } = this.#placed;
+    return brIf(
+      halt,
+      call(
+        imports.outOfLine.get(decoded.instruction.name)!,
+        address.get,
+        value,
+        this.pc,
+        i32.add(remaining.get, i32.const(this.#stepsAfter)),
+        i32.const(completionOf(destinationOf(decoded) ?? ZERO_SINK, decoded.length)),
       ),
     );
-  }
-
-  #alwaysSlow(slow: SlowAccess, width: 4 | 8): void {
-    if (this.#located) return;
-    this.code.push(this.#frame.address.set(this.rs1), this.#slowly(slow, width));
-  }
-
-  #slowly(slow: SlowAccess, width: Width): Code {
-    const { registers, address, remaining, host, imports, stop, target } = this.#frame;
-    const left = i32.add(remaining.get, i32.const(this.#stepsAfter));
-    const leftInMemory = i32.load(i32.const(0), REMAINING);
-    const completion = new InstructionEmission(this.#frame, this.#placed, this.#stepsAfter, true);
-    this.#placed.decoded.instruction.meaning(completion);
-    return [
-      registers.spill,
-      host.set(call(imports.slow[slow], i32.const(width), address.get, this.pc, left)),
-      when(i32.eqz(host.get), leave),
-      when(i32.ne(leftInMemory, left), [
-        completion.code,
-        remaining.set(leftInMemory),
-        target.set(this.link),
-        br(stop),
-      ]),
-    ];
   }
 }

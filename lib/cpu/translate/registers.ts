@@ -1,9 +1,9 @@
 /** The registers of a region, which live in locals while it runs. */
 import { floatRegisterNames, registerNames } from "../../isa/disassembler.ts";
-import { call, type Code, i32, i64, type Local } from "../../wasm/code.ts";
-import { FunctionBuilder, type ModuleBuilder } from "../../wasm/module.ts";
+import { type Code, i32, i64, type Local } from "../../wasm/code.ts";
+import type { FunctionBuilder } from "../../wasm/module.ts";
 import { FLOAT_REGISTERS, INTEGER_REGISTERS } from "../layout.ts";
-import type { Placed } from "../record.ts";
+import type { Decoded } from "../../isa/decoder.ts";
 import type { Region } from "./region.ts";
 
 /** A register file. */
@@ -17,19 +17,16 @@ export class Registers {
   /** By where in memory the register is. */
   readonly #locals = new Map<number, Local>();
   readonly #written = new Set<number>();
-  readonly #spiller: number;
-  #spill: Code | undefined;
 
-  /** The registers of a region in its function; adds a function to the module. */
-  constructor(module: ModuleBuilder, builder: FunctionBuilder, region: Region) {
+  /** The registers of a region in its function. */
+  constructor(builder: FunctionBuilder, region: Region) {
     this.#builder = builder;
     for (const { instructions } of region.blocks.values()) {
-      for (const placed of instructions) {
-        const at = writtenBy(placed);
+      for (const { decoded } of instructions) {
+        const at = destinationOf(decoded);
         if (at !== undefined) this.#written.add(at);
       }
     }
-    this.#spiller = addSpiller(module, this.#written);
   }
 
   /** The value of a register. */
@@ -42,16 +39,11 @@ export class Registers {
     return this.#local(origin[file] + 8 * number).set(value);
   }
 
-  /** Puts into memory whatever the region may have written: where speed matters. */
-  spillHere(): Code {
-    return spillOf(this.#written, (at) => this.#local(at));
-  }
-
-  /** The same by a call, which is much shorter. */
+  /** Puts into memory whatever the region may have written. */
   get spill(): Code {
-    return this.#spill ??= call(
-      this.#spiller,
-      ...Array.from(this.#written, (at) => this.#local(at).get),
+    return Array.from(
+      this.#written,
+      (at) => i64.store(i32.const(0), this.#local(at).get, at),
     );
   }
 
@@ -78,19 +70,8 @@ export class Registers {
   }
 }
 
-function spillOf(places: ReadonlySet<number>, local: (at: number) => Local): Code {
-  return Array.from(places, (at) => i64.store(i32.const(0), local(at).get, at));
-}
-
-function addSpiller(module: ModuleBuilder, places: ReadonlySet<number>): number {
-  const parameters = Array.from(places, () => "i64" as const);
-  const builder = new FunctionBuilder({ parameters, results: [] });
-  const locals = new Map(Array.from(places, (at, index) => [at, builder.parameters[index]!]));
-  return module.addFunction(builder, spillOf(places, (at) => locals.get(at)!));
-}
-
 /** Where in memory the register is that an instruction writes. */
-function writtenBy({ decoded: { instruction, rd } }: Placed): number | undefined {
+export function destinationOf({ instruction, rd }: Decoded): number | undefined {
   const operands = instruction.operands.split(",");
   if (operands.includes("fd")) return FLOAT_REGISTERS + 8 * rd;
   return operands.includes("rd") && rd !== 0 ? INTEGER_REGISTERS + 8 * rd : undefined;

@@ -4,17 +4,16 @@
  * Translations are a cache like others (design invariant 9): one is dropped when bytes that it came from change,
  * and all are when there are too many. What is dropped runs on in the interpreter until it is hot again.
  */
-import { call, i32, i64, type Local } from "../../wasm/code.ts";
-import { FunctionBuilder, ModuleBuilder } from "../../wasm/module.ts";
+import { ModuleBuilder } from "../../wasm/module.ts";
 import type { CodeCache, CodeListener } from "../code_cache.ts";
-import { fieldOffset } from "../hart_block.ts";
-import { ADDRESS, HOT_AT, REMAINING } from "../layout.ts";
+import { HOT_AT } from "../layout.ts";
 import type { Budget } from "../budget.ts";
 import type { FloatRoutine } from "../../isa/emission.ts";
 import type { Triggers } from "../triggers.ts";
-import { floatOperands } from "../soft_float.ts";
+import { type FloatFunctions, floatOperands } from "../soft_float.ts";
+import { FINISH, isOutOfLine, outOfLineSignature } from "../out_of_line.ts";
 import { emitRegion } from "./emit_region.ts";
-import type { RegionImports, SlowAccess } from "./instruction_emission.ts";
+import type { RegionImports } from "./instruction_emission.ts";
 import { type LinkedModule, type LinkedRegion, RegionNotes } from "./notes.ts";
 import { findRegion, type Region } from "./region.ts";
 
@@ -41,13 +40,8 @@ export interface TranslatorParts {
   readonly table: WebAssembly.Table;
 }
 
-/** Functions that translated code imports. */
-export interface TranslatedImports {
-  /** Slow paths of accesses. */
-  readonly slow: Readonly<Record<SlowAccess, (width: number) => number>>;
-  /** Functions of the interpreter: the arithmetic of F and D. */
-  readonly float: Readonly<Record<string, unknown>>;
-}
+/** Functions that translated code imports from the interpreter. */
+export type TranslatedImports = Readonly<Record<string, unknown>>;
 
 /** A region that is in use. */
 interface Translation {
@@ -108,7 +102,7 @@ export class Translator implements CodeListener {
     if (this.#free.length < batch.length || this.#bytes > MOST_BYTES) this.#dropAll();
     const module = new ModuleBuilder(this.#parts.memory);
     module.importTable();
-    const imports = importAll(module);
+    const imports = importFor(module, batch.map(({ region }) => region));
     const { watcher } = this;
     const watched: Omit<LinkedRegion, "places">[] = [];
     for (const { ramPage, region } of batch) {
@@ -131,8 +125,7 @@ export class Translator implements CodeListener {
       lockstep: {
         memory: this.#parts.memory,
         table: this.#parts.table,
-        ...this.#imports.slow,
-        ...this.#imports.float,
+        ...this.#imports,
       },
     });
   }
@@ -210,15 +203,26 @@ function covers({ blocks }: Region, start: number, end: number): boolean {
 
 const floatRoutines = Object.entries(floatOperands);
 
-const accesses: readonly SlowAccess[] = ["load", "store", "atomic", "reserve", "conditional"];
+/** Imports what regions call. */
+function importFor(module: ModuleBuilder, regions: readonly Region[]): RegionImports {
+  const outOfLine = new Map<string, number>();
+  let computes = false;
+  for (const { blocks } of regions) {
+    for (const { instructions } of blocks.values()) {
+      for (const { decoded: { instruction } } of instructions) {
+        const { name } = instruction;
+        if (name.startsWith("f")) computes = true;
+        if (!isOutOfLine(instruction) || outOfLine.has(name)) continue;
+        outOfLine.set(name, module.importFunction(name, outOfLineSignature(instruction)));
+      }
+    }
+  }
+  const finish = module.importFunction(FINISH, { parameters: [], results: [] });
+  const float = computes ? importFloat(module) : undefined;
+  return { outOfLine, finish, float };
+}
 
-function importAll(module: ModuleBuilder): RegionImports {
-  const slow = Object.fromEntries(
-    accesses.map((name) => [
-      name,
-      module.importFunction(name, { parameters: ["i32"], results: ["i32"] }),
-    ]),
-  ) as Record<SlowAccess, number>;
+function importFloat(module: ModuleBuilder): FloatFunctions {
   const raise = module.importFunction("raise", { parameters: ["i32"], results: [] });
   const routines = Object.fromEntries(
     floatRoutines.map(([name, operands]) => [
@@ -229,23 +233,5 @@ function importAll(module: ModuleBuilder): RegionImports {
       }),
     ]),
   ) as Record<FloatRoutine, number>;
-  const synchronised = Object.fromEntries(
-    accesses.map((name) => [name, addSynchronised(module, slow[name])]),
-  ) as RegionImports["slow"];
-  return { slow: synchronised, float: { raise, routines } };
-}
-
-/** Calls a slow path with address, pc and the steps that are left in memory, where it looks for them. */
-function addSynchronised(module: ModuleBuilder, slow: number): number {
-  const builder = new FunctionBuilder({
-    parameters: ["i32", "i64", "i64", "i32"],
-    results: ["i32"],
-  });
-  const [width, address, pc, left] = builder.parameters as [Local, Local, Local, Local];
-  return module.addFunction(builder, [
-    i64.store(i32.const(0), address.get, ADDRESS),
-    i64.store(i32.const(0), pc.get, fieldOffset.pc),
-    i32.store(i32.const(0), left.get, REMAINING),
-    call(slow, width.get),
-  ]);
+  return { raise, routines };
 }

@@ -1,0 +1,22 @@
+/** How generated code looks into the TLBs. */
+import type { Width } from "../isa/emission.ts";
+import { type Code, i32, i64 } from "../wasm/code.ts";
+import { PAGE_BYTES, TLB_ENTRIES, TLB_ENTRY_BYTES } from "./layout.ts";
+
+/** Where in an entry the value is that follows the tag. */
+export const ENTRY_VALUE = 8;
+
+const ENTRY_SHIFT = Math.log2(PAGE_BYTES / TLB_ENTRY_BYTES);
+
+/** Where in its table the entry of an address is. */
+export function entryOf(address: Code): Code {
+  return i32.and(
+    i32.shr_u(i32.wrap(address), i32.const(ENTRY_SHIFT)),
+    i32.const((TLB_ENTRIES - 1) * TLB_ENTRY_BYTES),
+  );
+}
+
+/** The tag of an address at which so many bytes are accessed. A misaligned address keeps low bits that no tag has. */
+export function tagOf(address: Code, width: Width): Code {
+  return i64.and(address, i64.const(-PAGE_BYTES | (width - 1)));
+}
