@@ -17,16 +17,22 @@ import {
   DATA_BANK,
   FLOAT_REGISTERS,
   HART_BLOCK_BYTES,
+  MICRO_TLB,
+  PAGE_BYTES,
   PENDING,
   PENDING_VALUE,
   READ_TLB,
   REMAINING,
+  TLB_ENTRY_BYTES,
   VALUE,
   WRITE_TLB,
 } from "./layout.ts";
 import { MSTATUS } from "./privilege.ts";
 import { FAILED, loadOf, type SlowPaths, storeOf } from "./record_emission.ts";
-import { ENTRY_VALUE, entryOf, tagOf } from "./tlb_emission.ts";
+import { ENTRY_VALUE, entryOf, modeOf, tagOf } from "./tlb_emission.ts";
+
+/** Where in a description what is. */
+const LENGTH_MASK = 7, DESTINATION_MASK = 0xfff8, MICRO_SHIFT = 16;
 
 /** What a function answers when the next instruction may not be executed yet; otherwise 0. */
 const STOP = 1;
@@ -53,13 +59,16 @@ export function hasDestination({ operands }: Instruction): boolean {
   return operands.startsWith("rd,") || operands.startsWith("fd,");
 }
 
-/** What `finish` wants to know of an instruction: where in memory its destination is, and its length. */
-export function completionOf(destination: number, length: 2 | 4): number {
-  return destination | length;
+/**
+ * What these functions want to know of an instruction: where in memory its destination is, its length, and the number
+ * of its entry in the micro-TLB, if it has one.
+ */
+export function describe(destination: number, length: 2 | 4, microEntry: number): number {
+  return microEntry << MICRO_SHIFT | destination | length;
 }
 
 /**
- * Address and rs2, pc, the steps that are left after the instruction, and its {@linkcode completionOf}; what goes into
+ * Address and rs2, pc, the steps that are left after the instruction, and its {@linkcode describe | description}; what goes into
  * the destination, if there is one, and whether to stop.
  */
 export function outOfLineSignature(instruction: Instruction): Signature {
@@ -90,13 +99,13 @@ function addFinish(module: ModuleBuilder): void {
   module.addFunction(builder, [
     pending.set(i32.load(i32.const(0), PENDING)),
     when(i32.eqz(pending.get), leave),
-    place.set(i32.and(pending.get, i32.const(-8))),
+    place.set(i32.and(pending.get, i32.const(DESTINATION_MASK))),
     i64.store(place.get, i64.load(i32.const(0), PENDING_VALUE)),
     i64.store(
       i32.const(0),
       i64.add(
         i64.load(i32.const(0), fieldOffset.pc),
-        i64.extend_u(i32.and(pending.get, i32.const(7))),
+        i64.extend_u(i32.and(pending.get, i32.const(LENGTH_MASK))),
       ),
       fieldOffset.pc,
     ),
@@ -110,7 +119,7 @@ function addFinish(module: ModuleBuilder): void {
   ], FINISH);
 }
 
-/** Address, rs2, pc, the steps that are left, completion. */
+/** Address, rs2, pc, the steps that are left, description. */
 type Parameters = [Local, Local, Local, Local, Local];
 
 class OutOfLineEmission implements Emission {
@@ -144,14 +153,14 @@ class OutOfLineEmission implements Emission {
 
   emit(): Code {
     this.#instruction.meaning(this);
-    const [, , , , completion] = this.#parameters;
+    const [, , , , description] = this.#parameters;
     const results = hasDestination(this.#instruction)
       ? [this.#result.get, this.#stops.get]
       : [this.#stops.get];
     return [
       this.#code,
       when(this.#stops.get, [
-        i32.store(i32.const(0), completion.get, PENDING),
+        i32.store(i32.const(0), description.get, PENDING),
         i64.store(i32.const(0), this.#result.get, PENDING_VALUE),
       ]),
       results,
@@ -258,14 +267,28 @@ class OutOfLineEmission implements Emission {
   }
 
   #access(slow: number, tlb: number, width: Width): void {
-    const [address] = this.#parameters;
+    const [address, , , , description] = this.#parameters;
     const host = this.#host;
+    const addend = this.builder.local("i32");
+    const microEntry = this.builder.local("i32");
+    const place = i32.mul(microEntry.get, i32.const(TLB_ENTRY_BYTES));
+    const page = i64.and(address.get, i64.const(-PAGE_BYTES));
+    const mode = modeOf(i32.load(i32.const(0), DATA_BANK));
+    const remember = [
+      i64.store(place, i64.or(page, mode), MICRO_TLB),
+      i32.store(place, addend.get, MICRO_TLB + ENTRY_VALUE),
+    ];
     const hit = i64.eq(i64.load(host.get, tlb), tagOf(address.get, width));
     this.#code.push(
+      microEntry.set(i32.shr_u(description.get, i32.const(MICRO_SHIFT))),
       host.set(i32.add(i32.load(i32.const(0), DATA_BANK), entryOf(address.get))),
       when(
         likely(hit),
-        host.set(i32.add(i32.wrap(address.get), i32.load(host.get, tlb + ENTRY_VALUE))),
+        [
+          addend.set(i32.load(host.get, tlb + ENTRY_VALUE)),
+          when(microEntry.get, remember),
+          host.set(i32.add(i32.wrap(address.get), addend.get)),
+        ],
         this.#slowly(slow, width),
       ),
     );

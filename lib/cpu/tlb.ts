@@ -8,6 +8,8 @@
 import type { GuestMemory } from "./memory.ts";
 import {
   FETCH_TLB,
+  MICRO_TLB,
+  MICRO_TLB_ENTRIES,
   type READ_TLB,
   TLB_BANK_BYTES,
   TLB_BANK_COUNT,
@@ -60,16 +62,19 @@ export class Tlb {
 
   /** Empties everything. */
   flush(): void {
+    this.#emptyMicro();
     for (let table = 0; table < this.#used.length; table++) this.#empty(table);
   }
 
   /** Empties every bank that translates. */
   flushTranslated(): void {
+    this.#emptyMicro();
     for (let table = 0; table < TRANSLATED_TABLES; table++) this.#empty(table);
   }
 
   /** Empties the write TLBs. */
   flushWrites(): void {
+    this.#emptyMicro();
     for (let table = WRITE_TLB / TLB_BYTES; table < this.#used.length; table += KINDS) {
       this.#empty(table);
     }
@@ -77,6 +82,7 @@ export class Tlb {
 
   /** Removes the write mappings of the page at this offset in memory. */
   removeWrites(page: number): void {
+    this.#emptyMicro();
     this.#remove(WRITE_TLB, (tagLow, value) => ((tagLow + value) | 0) === (page | 0));
   }
 
@@ -85,6 +91,7 @@ export class Tlb {
    * whether a fetch mapping was among that.
    */
   removePage(low: number, high: number): boolean {
+    this.#emptyMicro();
     const words = this.#words;
     let fetches = false;
     const within = low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
@@ -116,6 +123,12 @@ export class Tlb {
         }
       }
     }
+  }
+
+  /** It holds what the TLBs once did, so that it is emptied when anything is removed from them. */
+  #emptyMicro(): void {
+    const start = MICRO_TLB >> 2;
+    this.#words.fill(-1, start, start + MICRO_TLB_ENTRIES * ENTRY_WORDS);
   }
 
   #empty(table: number): void {

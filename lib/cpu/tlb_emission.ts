@@ -1,7 +1,7 @@
 /** How generated code looks into the TLBs. */
 import type { Width } from "../isa/emission.ts";
 import { type Code, i32, i64 } from "../wasm/code.ts";
-import { PAGE_BYTES, TLB_ENTRIES, TLB_ENTRY_BYTES } from "./layout.ts";
+import { PAGE_BYTES, TLB_BANKS, TLB_ENTRIES, TLB_ENTRY_BYTES } from "./layout.ts";
 
 /** Where in an entry the value is that follows the tag. */
 export const ENTRY_VALUE = 8;
@@ -19,4 +19,12 @@ export function entryOf(address: Code): Code {
 /** The tag of an address at which so many bytes are accessed. A misaligned address keeps low bits that no tag has. */
 export function tagOf(address: Code, width: Width): Code {
   return i64.and(address, i64.const(-PAGE_BYTES | (width - 1)));
+}
+
+/** Banks are that far apart, or a multiple, that this shift makes different bits of a tag of them. */
+const MODE_SHIFT = 9;
+
+/** What tags of the micro-TLB have in the bits between page and alignment: the mode, by its bank (32 bits). */
+export function modeOf(bank: Code): Code {
+  return i64.extend_u(i32.shr_u(i32.sub(bank, i32.const(TLB_BANKS)), i32.const(MODE_SHIFT)));
 }

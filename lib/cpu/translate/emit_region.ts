@@ -21,7 +21,7 @@ import { PSEUDO } from "../operations.ts";
 import { MSTATUS } from "../privilege.ts";
 import { RECORD } from "../record.ts";
 import { REGION_SIGNATURE } from "../region_signature.ts";
-import { entryOf } from "../tlb_emission.ts";
+import { entryOf, modeOf } from "../tlb_emission.ts";
 import {
   emitInstruction,
   exitTo,
@@ -33,6 +33,7 @@ import {
 import { type Block, endingOf, type Region, targetOf } from "./region.ts";
 import type { RegionNotes } from "./notes.ts";
 import { Registers } from "./registers.ts";
+import { microEntries } from "./steady.ts";
 import { DISPATCHER, shapeOf, structure } from "./structure.ts";
 
 const FRM_SHIFT = 5;
@@ -56,6 +57,8 @@ export function emitRegion(
     ...{ remaining, target, imports },
     base: builder.local("i64"),
     bank: builder.local("i32"),
+    microEntries: microEntries(region.blocks.values()),
+    mode: builder.local("i64"),
     address: builder.local("i64"),
     host: builder.local("i32"),
     floatStatus: builder.local("i32"),
@@ -72,6 +75,7 @@ export function emitRegion(
   const body: Code = [
     base.set(i64.and(target.get, i64.const(-PAGE_BYTES))),
     bank.set(i32.load(i32.const(0), DATA_BANK)),
+    frame.mode.set(modeOf(bank.get)),
     floatStatus.set(i32.and(status, i32.const(MSTATUS.FS))),
     dynamicRounding.set(
       i32.shr_u(i32.load(i32.const(0), fieldOffset.fcsr), i32.const(FRM_SHIFT)),

@@ -22,8 +22,8 @@ import {
 } from "../../wasm/code.ts";
 import type { FunctionBuilder } from "../../wasm/module.ts";
 import { fieldOffset } from "../hart_block.ts";
-import { READ_TLB, WRITE_TLB, ZERO_SINK } from "../layout.ts";
-import { completionOf } from "../out_of_line.ts";
+import { MICRO_TLB, READ_TLB, TLB_ENTRY_BYTES, WRITE_TLB, ZERO_SINK } from "../layout.ts";
+import { describe } from "../out_of_line.ts";
 import { MSTATUS } from "../privilege.ts";
 import type { Placed } from "../record.ts";
 import { loadOf, storeOf } from "../record_emission.ts";
@@ -48,6 +48,10 @@ export interface RegionFrame {
   readonly bank: Local;
   /** Virtual address of the access. */
   readonly address: Local;
+  /** Entries of the micro-TLB that accesses have. */
+  readonly microEntries: ReadonlyMap<Placed, number>;
+  /** The mode of loads and stores in tags of the micro-TLB. */
+  readonly mode: Local;
   /** Where in memory the access is done. */
   readonly host: Local;
   /** mstatus.FS in its place, which only instructions outside of regions clear. */
@@ -207,15 +211,17 @@ class InstructionEmission implements Emission {
   }
 
   load(address: Code, width: Width, extend: "signed" | "unsigned"): Code {
-    const hit = this.#look(READ_TLB, address, width);
-    return either("i64", hit, loadOf(width, extend)(this.#found(READ_TLB)), this.#outOfLine());
+    const load = loadOf(width, extend);
+    return this.#access(READ_TLB, address, width, (hit, found, missed) => {
+      return either("i64", hit, load(found), missed);
+    });
   }
 
   store(address: Code, width: Width, value: Code): void {
-    const hit = this.#look(WRITE_TLB, address, width);
-    this.code.push(
-      when(hit, storeOf(width)(this.#found(WRITE_TLB), value), this.#outOfLine(value)),
-    );
+    const store = storeOf(width);
+    this.code.push(this.#access(WRITE_TLB, address, width, (hit, found, missed) => {
+      return when(hit, store(found, value), missed);
+    }, value));
   }
 
   atomic(): Code {
@@ -259,20 +265,42 @@ class InstructionEmission implements Emission {
     ];
   }
 
-  /** Looks for the page of an access in a TLB: whether it is there. */
-  #look(tlb: number, at: Code, width: Width): Code {
-    const { address, bank, host } = this.#frame;
-    this.code.push(
-      address.set(at),
-      host.set(i32.add(bank.get, entryOf(address.get))),
+  /**
+   * An access to memory.
+   * @param way It itself: given whether the page is found, where in memory the bytes then are, and what to do if not.
+   * @param value What is stored, if anything.
+   */
+  #access(
+    tlb: number,
+    at: Code,
+    width: Width,
+    way: (hit: Code, found: Code, missed: Code) => Code,
+    value?: Code,
+  ): Code {
+    const { address, bank, host, mode } = this.#frame;
+    const low = i32.wrap(address.get);
+    const tag = tagOf(address.get, width);
+    const missed = this.#outOfLine(value);
+    this.code.push(address.set(at));
+    const entry = this.#microEntry;
+    if (entry !== 0) {
+      const place = i32.const(MICRO_TLB + entry * TLB_ENTRY_BYTES);
+      return way(
+        likely(i64.eq(i64.load(place), i64.or(tag, mode.get))),
+        i32.add(low, i32.load(place, ENTRY_VALUE)),
+        missed,
+      );
+    }
+    this.code.push(host.set(i32.add(bank.get, entryOf(address.get))));
+    return way(
+      likely(i64.eq(i64.load(host.get, tlb), tag)),
+      i32.add(low, i32.load(host.get, tlb + ENTRY_VALUE)),
+      missed,
     );
-    return likely(i64.eq(i64.load(host.get, tlb), tagOf(address.get, width)));
   }
 
-  /** Where in memory the access is done that was looked for last. */
-  #found(tlb: number): Code {
-    const { address, host } = this.#frame;
-    return i32.add(i32.wrap(address.get), i32.load(host.get, tlb + ENTRY_VALUE));
+  get #microEntry(): number {
+    return this.#frame.microEntries.get(this.#placed) ?? 0;
   }
 
   #atomic(): Code {
@@ -296,7 +324,9 @@ class InstructionEmission implements Emission {
         value,
         this.pc,
         i32.add(remaining.get, i32.const(this.#stepsAfter)),
-        i32.const(completionOf(destinationOf(decoded) ?? ZERO_SINK, decoded.length)),
+        i32.const(
+          describe(destinationOf(decoded) ?? ZERO_SINK, decoded.length, this.#microEntry),
+        ),
       ),
     );
   }
