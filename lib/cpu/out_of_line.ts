@@ -29,6 +29,7 @@ import {
 } from "./layout.ts";
 import { MSTATUS } from "./privilege.ts";
 import { FAILED, loadOf, type SlowPaths, storeOf } from "./record_emission.ts";
+import { endReservation, hasReservation, makeReservation } from "./reservation_emission.ts";
 import { ENTRY_VALUE, entryOf, modeOf, tagOf } from "./tlb_emission.ts";
 
 /** Where in a description what is. */
@@ -203,14 +204,20 @@ class OutOfLineEmission implements Emission {
   }
 
   loadReserved(width: 4 | 8): Code {
-    this.#code.push(this.#slowly(this.#slow.reserve, width));
-    return loadOf(width, "signed")(this.#host.get);
+    const [address] = this.#parameters;
+    const host = this.#host.get;
+    this.#access(this.#slow.reserve, READ_TLB, width, makeReservation(address.get, host, width));
+    return loadOf(width, "signed")(host);
   }
 
   storeConditional(width: 4 | 8): Code {
-    this.#code.push(this.#slowly(this.#slow.conditional, width));
-    const failed = i32.eq(this.#host.get, i32.const(FAILED));
-    this.#code.push(when(i32.eqz(failed), storeOf(width)(this.#host.get, this.rs2)));
+    const [address] = this.#parameters;
+    const host = this.#host.get;
+    const slowly = this.#slowly(this.#slow.conditional, width);
+    const holds = hasReservation(address.get, host, width);
+    this.#access(this.#slow.conditional, WRITE_TLB, width, when(holds, endReservation(), slowly));
+    const failed = i32.eq(host, i32.const(FAILED));
+    this.#code.push(when(i32.eqz(failed), storeOf(width)(host, this.rs2)));
     return i64.extend_u(failed);
   }
 
@@ -266,7 +273,8 @@ class OutOfLineEmission implements Emission {
     throw new Error(`${this.#instruction.name} does more than to access memory`);
   }
 
-  #access(slow: number, tlb: number, width: Width): void {
+  /** Sets `host` to where the bytes are: by the TLB, which is followed by `found`, or by a slow path. */
+  #access(slow: number, tlb: number, width: Width, found: Code = []): void {
     const [address, , , , description] = this.#parameters;
     const host = this.#host;
     const addend = this.builder.local("i32");
@@ -288,6 +296,7 @@ class OutOfLineEmission implements Emission {
           addend.set(i32.load(host.get, tlb + ENTRY_VALUE)),
           when(microEntry.get, remember),
           host.set(i32.add(i32.wrap(address.get), addend.get)),
+          found,
         ],
         this.#slowly(slow, width),
       ),
