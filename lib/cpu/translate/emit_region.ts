@@ -97,7 +97,7 @@ export function emitRegion(
     when(isDone.get, handOver(frame), call(imports.finish)),
   ];
   notes?.name({ target, remaining, base, bank, floatStatus, dynamicRounding, entry });
-  notes?.name({ address: frame.address, host: frame.host, ...registers.byName });
+  notes?.name({ mode: frame.mode, address: frame.address, host: frame.host, ...registers.byName });
   return module.addFunction(builder, body);
 }
 
