@@ -39,7 +39,7 @@ const LENGTH_MASK = 7, DESTINATION_MASK = 0xfff8, MICRO_SHIFT = 16;
 const STOP = 1;
 
 /** The slow paths that are called. */
-type Accesses = Pick<SlowPaths, "load" | "store" | "atomic" | "reserve" | "conditional">;
+export type AccessPaths = Pick<SlowPaths, "load" | "store" | "atomic" | "reserve" | "conditional">;
 
 const memoryOpcodes: ReadonlySet<number> = new Set([
   OPCODE.load,
@@ -83,7 +83,7 @@ export function outOfLineSignature(instruction: Instruction): Signature {
 export const FINISH = "finish";
 
 /** Adds all these functions to a module, exported by the names of the instructions; and `finish`. */
-export function addOutOfLine(module: ModuleBuilder, slow: Accesses): void {
+export function addOutOfLine(module: ModuleBuilder, slow: AccessPaths): void {
   for (const instruction of instructions.filter(isOutOfLine)) {
     const emission = new OutOfLineEmission(instruction, slow);
     module.addFunction(emission.builder, emission.emit(), instruction.name);
@@ -131,14 +131,14 @@ class OutOfLineEmission implements Emission {
   /** It is in the address already. */
   readonly imm: Code = i64.const(0);
   readonly #instruction: Instruction;
-  readonly #slow: Accesses;
+  readonly #slow: AccessPaths;
   readonly #parameters: Parameters;
   readonly #host: Local;
   readonly #stops: Local;
   readonly #result: Local;
   readonly #code: Code[] = [];
 
-  constructor(instruction: Instruction, slow: Accesses) {
+  constructor(instruction: Instruction, slow: AccessPaths) {
     this.#instruction = instruction;
     this.#slow = slow;
     this.builder = new FunctionBuilder(outOfLineSignature(instruction));
