@@ -229,7 +229,7 @@ function startServer(
   ];
   return new Deno.Command("sh", {
     // Ctrl-C at a terminal is for the backup: the server ends when nobody needs it any more.
-    args: ["-c", `trap '' INT; exec nice -n 10 "$@"`, "sh", ...words],
+    args: ["-c", `trap '' INT; exec nice -n 5 "$@"`, "sh", ...words],
     stdin: "piped",
     stdout: "piped",
     // Whoever waits for the end of the backup's output shall not wait for gdb.

@@ -45,60 +45,46 @@ export async function serveGdb(
   connection: GdbConnection,
   open: (gone: AbortSignal) => Promise<GdbTargetParts>,
 ): Promise<GdbEnding> {
-  const writer = connection.writable.getWriter();
-  const parts = await patiently(writer, open);
-  return await new GdbSession(connection.readable, writer, parts).serve();
-}
-
-/** Does what may take longer than gdb waits. */
-async function patiently<Result>(
-  writer: WritableStreamDefaultWriter<Uint8Array>,
-  action: (gone: AbortSignal) => Promise<Result>,
-): Promise<Result> {
-  const gone = new AbortController();
-  const timer = setInterval(
-    () => void writer.write(PATIENCE).catch(() => gone.abort()),
-    PATIENCE_MILLISECONDS,
-  );
-  try {
-    return await action(gone.signal);
-  } finally {
-    clearInterval(timer);
-  }
+  return await new GdbSession(connection).serve(open);
 }
 
 class GdbSession {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #target: GdbTarget;
+  /** There once the recording is open. */
+  #target: GdbTarget | undefined;
   readonly #waiting: GdbEvent[] = [];
   #changed = Promise.withResolvers<void>();
   #isOpen = true;
+  readonly #gone = new AbortController();
   #received = 0;
   #answered = 0;
   /** How many had been received when Ctrl-C came. */
   #interruptedUpTo = 0;
+  /** How many of them wait for their answer to be sent. */
+  #unanswered = 0;
+  /** The packet that came last. */
+  #asked = "";
   #last: Uint8Array = new Uint8Array();
 
-  constructor(
-    readable: ReadableStream<Uint8Array>,
-    writer: WritableStreamDefaultWriter<Uint8Array>,
-    parts: GdbTargetParts,
-  ) {
+  constructor({ readable, writable }: GdbConnection) {
     this.#reader = readable.getReader();
-    this.#writer = writer;
-    this.#target = new GdbTarget(parts, (text) => this.#print(text));
+    this.#writer = writable.getWriter();
   }
 
-  async serve(): Promise<GdbEnding> {
+  async serve(open: (gone: AbortSignal) => Promise<GdbTargetParts>): Promise<GdbEnding> {
     const reading = this.#read();
     try {
+      const parts = await this.#patiently(() => open(this.#gone.signal));
+      const target = new GdbTarget(parts, (text) => this.#print(text));
+      this.#target = target;
+      if (this.#interruptedUpTo > 0) target.interrupt();
       for (;;) {
         const event = await this.#next();
         if (!event) return "disconnected";
-        await this.#take(event);
-        if (++this.#answered >= this.#interruptedUpTo) this.#target.settle();
-        if (this.#target.left) return this.#target.left;
+        await this.#take(event, target);
+        if (++this.#answered >= this.#interruptedUpTo) target.settle();
+        if (target.left) return target.left;
       }
     } finally {
       this.#isOpen = false;
@@ -116,13 +102,8 @@ class GdbSession {
       for (;;) {
         const { value, done } = await this.#reader.read();
         if (done) break;
-        for (const event of packets.push(value)) {
-          if (event.kind === "interrupt") this.#interrupt();
-          else if (event.kind !== "acknowledged") {
-            this.#waiting.push(event);
-            this.#received++;
-          }
-        }
+        // All of it before any answer: what gdb has sent twice stands here together.
+        for (const event of packets.push(value)) this.#receive(event);
         this.#change();
         while (this.#isOpen && this.#waiting.length > WAITING_LIMIT) await this.#changed.promise;
       }
@@ -131,15 +112,33 @@ class GdbSession {
     }
     this.#isOpen = false;
     this.#interruptedUpTo = Infinity;
-    this.#target.interrupt();
+    this.#target?.interrupt();
+    this.#gone.abort();
     this.#change();
+  }
+
+  #receive(event: GdbEvent): void {
+    if (event.kind === "acknowledged") return;
+    if (event.kind === "interrupt") return this.#interrupt();
+    // Whoever wants acknowledgements asks one thing at a time, and again when the answer is late.
+    const isLate = this.#acknowledges && this.#unanswered > 0;
+    if (event.kind === "refused" && isLate) return;
+    // At once: what is asked for may take longer than an acknowledgement is waited for.
+    if (event.kind === "packet" || event.kind === "oversized") this.#acknowledge();
+    if (event.kind === "packet") {
+      if (isLate && event.text === this.#asked) return;
+      this.#asked = event.text;
+    }
+    this.#waiting.push(event);
+    this.#received++;
+    this.#unanswered++;
   }
 
   /** Ends what has been asked for; when everything has been answered, it comes too late. */
   #interrupt(): void {
     if (this.#answered === this.#received) return;
     this.#interruptedUpTo = this.#received;
-    this.#target.interrupt();
+    this.#target?.interrupt();
   }
 
   async #next(): Promise<GdbEvent | undefined> {
@@ -152,31 +151,43 @@ class GdbSession {
     return event;
   }
 
-  async #take(event: GdbEvent): Promise<void> {
+  async #take(event: GdbEvent, target: GdbTarget): Promise<void> {
     switch (event.kind) {
       case "packet":
-        await this.#acknowledge(ACKNOWLEDGED);
-        await this.#send(
-          await patiently(this.#writer, () => answerTo(this.#target, event.text)),
-        );
-        return;
+        this.#last = gdbPacket(await this.#patiently(() => answerTo(target, event.text)));
+        break;
       case "damaged":
         // Without acknowledgements nobody sends it again.
-        if (this.#target.withoutAcknowledgements) {
-          await this.#send(error("The packet is damaged: its checksum is another"));
-        } else await this.#write(REFUSED);
-        return;
+        if (this.#acknowledges) {
+          this.#unanswered--;
+          return await this.#write(REFUSED);
+        }
+        this.#last = gdbPacket(error("The packet is damaged: its checksum is another"));
+        break;
       case "oversized":
-        await this.#acknowledge(ACKNOWLEDGED);
-        await this.#send(error(`The packet is longer than ${packetBytesLimit} bytes`));
-        return;
-      case "refused":
-        if (this.#last.length > 0) await this.#write(this.#last);
+        this.#last = gdbPacket(error(`The packet is longer than ${packetBytesLimit} bytes`));
+    }
+    // Who has the answer may ask the same again.
+    this.#unanswered--;
+    if (this.#last.length > 0) await this.#write(this.#last);
+  }
+
+  /** Does what may take longer than gdb waits. */
+  async #patiently<Result>(action: () => Promise<Result>): Promise<Result> {
+    const timer = setInterval(() => void this.#write(PATIENCE), PATIENCE_MILLISECONDS);
+    try {
+      return await action();
+    } finally {
+      clearInterval(timer);
     }
   }
 
-  async #acknowledge(byte: Uint8Array): Promise<void> {
-    if (!this.#target.withoutAcknowledgements) await this.#write(byte);
+  get #acknowledges(): boolean {
+    return !this.#target?.withoutAcknowledgements;
+  }
+
+  #acknowledge(): void {
+    if (this.#acknowledges) void this.#write(ACKNOWLEDGED);
   }
 
   async #print(text: string): Promise<void> {

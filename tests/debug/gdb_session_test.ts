@@ -273,19 +273,23 @@ Deno.test("while the recording is opened gdb is kept waiting, by what it skips",
   const writer = to.writable.getWriter();
   const reader = from.readable.getReader();
   const asked = writer.write(request("qC"));
-  for (let look = 0; look < 2; look++) {
-    assertEquals(new TextDecoder().decode((await reader.read()).value), "\n");
-  }
+  const next = async () => new TextDecoder().decode((await reader.read()).value);
+  assertEquals([await next(), await next(), await next()], ["+", "\n", "\n"]);
+  // Who takes it for lost says so, and sends it again.
+  await writer.write(request("qC"));
+  assertEquals(await next(), "+");
+  await writer.write(new TextEncoder().encode("-"));
   await withGdb(log, async ({ timeline }, path) => {
     const { run } = timeline.header;
     const bookmarks = Bookmarks.open(path, run, () => true, () => {});
     opening.resolve({ debugger: new Debugger(timeline), bookmarks });
     let answer = "";
-    while (!answer.includes("#")) {
-      answer += new TextDecoder().decode((await reader.read()).value);
-    }
-    assertMatch(answer, /^\n*\+\$QC1#c5$/);
+    while (!answer.includes("#")) answer += await next();
+    assertMatch(answer, /^\n*\$QC1#c5$/);
     await asked;
+    // The same again once it has been answered is another question.
+    await writer.write(request("qC"));
+    assertEquals([await next(), await next()], ["+", "$QC1#c5"]);
     await writer.close();
     while (!(await reader.read()).done);
     assertEquals(await ended, "disconnected");
