@@ -21,6 +21,7 @@ import { StateError } from "./errors.ts";
 import { FieldAllocator } from "./fields.ts";
 import type { PowerState } from "./finisher.ts";
 import { GuestClock } from "./guest_clock.ts";
+import type { MachineParts } from "./machine_parts.ts";
 import type { MachineState } from "./machine_state.ts";
 import type { DmaBlock, Operation } from "./operation.ts";
 import { handOver } from "./sbi.ts";
@@ -28,27 +29,11 @@ import { checkBoot, record } from "./state_check.ts";
 
 export type { DiskConfiguration, MachineConfiguration } from "./configuration.ts";
 export type { PowerState } from "./finisher.ts";
+export type { MachineParts } from "./machine_parts.ts";
 export type { MachineState } from "./machine_state.ts";
 
 /** A run ends when the guest has read the environment so often in one epoch. */
 export const epochReads = 64;
-
-/** What a machine is put together from again; a snapshot brings all of it. */
-export interface MachineParts {
-  /** What the machine consists of; checked. */
-  readonly configuration: MachineConfiguration;
-  /** What it starts from at a reset. */
-  readonly image: BootImage;
-  /** A {@linkcode MachineState}, untrusted. */
-  readonly state: unknown;
-  /** The outstanding operations with their payload, ascending; untrusted. */
-  readonly operations: readonly unknown[];
-  /**
-   * A memory of `configuration.ramBytes` into which RAM has been written. The machine owns it from now
-   * on.
-   */
-  readonly memory: GuestMemory;
-}
 
 const unconnected: Environment = {
   read(kind) {
@@ -72,6 +57,7 @@ export class Machine {
   readonly #fields: FieldAllocator;
   readonly #clock: GuestClock;
   readonly #board: Board;
+  #untouched = false;
   #running = false;
   #epochOver = false;
   #reads = 0;
@@ -98,6 +84,9 @@ export class Machine {
   static powerOn(configuration: MachineConfiguration, image: BootImage): Machine {
     const machine = new Machine(configuration, image, new GuestMemory(configuration.ramBytes));
     machine.#boot();
+    // The image was not written in an epoch.
+    machine.#hart.startEpoch();
+    machine.#untouched = true;
     return machine;
   }
 
@@ -123,6 +112,7 @@ export class Machine {
     this.#clock.start(time, this.#hart.steps);
     this.#reads = 0;
     this.#epochOver = false;
+    this.#untouched = false;
     this.#hart.startEpoch();
   }
 
@@ -152,6 +142,11 @@ export class Machine {
    */
   get epochOver(): boolean {
     return this.#epochOver || this.waiting;
+  }
+
+  /** Whether the machine has been switched on and has not begun an epoch: RAM holds the image. */
+  get untouched(): boolean {
+    return this.#untouched && this.memory.writtenPages().length === 0;
   }
 
   /** Steps since power-on. */

@@ -271,6 +271,7 @@ export class LiveMachine implements Outlet {
     if (record) {
       for (const log of this.#logs) log.send(record);
     }
+    this.#shelf.epochEnded();
     this.#snapshotLogs();
     for (const log of this.#logs) log.epochEnded?.();
     this.#lastSendTicks = this.#options.clock.monotonicTicks();

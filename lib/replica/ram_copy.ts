@@ -1,6 +1,7 @@
 /**
  * A copy of a guest's RAM as it stood at one moment. Pages that are zero are neither copied nor touched,
- * so that a copy costs what the guest uses and not what it has.
+ * so that a copy costs what the guest uses and not what it has; the next one is made of the pages written
+ * since.
  */
 import { Digester } from "../cpu/digest.ts";
 import { GuestMemory } from "../cpu/memory.ts";
@@ -19,12 +20,31 @@ export class RamCopy {
   readonly #digester: Digester;
   /** 1 for each page here that is not zero. */
   readonly #used: Uint8Array;
+  /** 1 for each page that may be another in the memory that this is a copy of. */
+  readonly #outdated: Uint8Array;
 
   /** Zeros; nothing is resident before it is written. */
   constructor(ramBytes: number) {
     this.#memory = new GuestMemory(ramBytes);
     this.#digester = new Digester(this.#memory);
     this.#used = new Uint8Array(ramBytes / pageBytes);
+    this.#outdated = new Uint8Array(ramBytes / pageBytes).fill(1);
+  }
+
+  /** A copy of a memory that holds these pages and zeros. */
+  static of(ramBytes: number, pages: Iterable<Page>): RamCopy {
+    const copy = new RamCopy(ramBytes);
+    for (const [page, data] of pages) {
+      copy.#memory.ram.set(data, page * pageBytes);
+      copy.#used[page] = 1;
+    }
+    copy.#outdated.fill(0);
+    return copy;
+  }
+
+  /** These pages have been written in the memory that this is a copy of. */
+  outdate(pages: readonly number[]): void {
+    for (const page of pages) this.#outdated[page] = 1;
   }
 
   /**
@@ -43,7 +63,10 @@ export class RamCopy {
     }
   }
 
-  /** Becomes a copy of `source`, whose pages `zeros` looks at. */
+  /**
+   * Becomes a copy of `source`, whose pages `zeros` looks at. It is always the same memory, and all that
+   * has changed there has been told by {@linkcode outdate}.
+   */
   take(source: GuestMemory, zeros: ZeroPages): void {
     for (const _ of this.taking(source, zeros));
   }
@@ -58,8 +81,10 @@ export class RamCopy {
 
   #takeSlice(source: GuestMemory, zeros: ZeroPages, start: number, end: number): void {
     const used = this.#used;
+    const outdated = this.#outdated;
     const { ram } = this.#memory;
     for (let page = start; page < end; page++) {
+      if (outdated[page] === 0) continue;
       if (!zeros.has(page)) {
         used[page] = 1;
       } else if (used[page] !== 0) {
@@ -68,15 +93,16 @@ export class RamCopy {
       }
     }
     for (let from = start; from < end;) {
-      if (used[from] === 0) {
+      if (used[from] === 0 || outdated[from] === 0) {
         from++;
         continue;
       }
       let to = from + 1;
-      while (to < end && used[to] === 1) to++;
+      while (to < end && used[to] === 1 && outdated[to] === 1) to++;
       ram.set(source.ram.subarray(from * pageBytes, to * pageBytes), from * pageBytes);
       from = to;
     }
+    outdated.fill(0, start, end);
   }
 
   /** Bytes of the pages that are not zero. */

@@ -20,6 +20,8 @@ export class SnapshotShelf {
   readonly #zeros: ZeroPages;
   /** At most one: several that were needed at once are not kept. */
   readonly #free: RamCopy[] = [];
+  /** All there are: the free one, and those whose snapshots are on their way. */
+  readonly #copies = new Set<RamCopy>();
   #pauseTicks = 0;
   #largestBytes = 0;
 
@@ -46,9 +48,16 @@ export class SnapshotShelf {
    */
   async warm(loop: HostLoop, which: "all" | "used" = "all"): Promise<void> {
     if (this.#free.length > 0) return;
-    const copy = new RamCopy(this.#machine.memory.ramBytes);
+    const copy = this.#keep(new RamCopy(this.#machine.memory.ramBytes));
     await copy.warm(this.#zeros, loop, which);
     this.#putBack(copy);
+  }
+
+  /** To be called at each epoch's end, before a snapshot is taken there: what it has written is noted. */
+  epochEnded(): void {
+    if (this.#copies.size === 0) return;
+    const pages = this.#machine.memory.writtenPages();
+    for (const copy of this.#copies) copy.outdate(pages);
   }
 
   /**
@@ -77,7 +86,16 @@ export class SnapshotShelf {
   }
 
   #buffer(): RamCopy {
-    return this.#free.pop() ?? new RamCopy(this.#machine.memory.ramBytes);
+    const free = this.#free.pop();
+    if (free) return free;
+    const { memory: { ramBytes }, image, untouched } = this.#machine;
+    // At power-on nobody needs to look at RAM: it is the image.
+    return this.#keep(untouched ? RamCopy.of(ramBytes, image.pages()) : new RamCopy(ramBytes));
+  }
+
+  #keep(copy: RamCopy): RamCopy {
+    this.#copies.add(copy);
+    return copy;
   }
 
   #snapshotOf(copy: RamCopy, epoch: number, time: TimeBase): SnapshotRecords {
@@ -108,6 +126,7 @@ export class SnapshotShelf {
 
   #putBack(copy: RamCopy): void {
     if (this.#free.length === 0) this.#free.push(copy);
+    else this.#copies.delete(copy);
   }
 }
 

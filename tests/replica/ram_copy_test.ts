@@ -42,6 +42,7 @@ Deno.test("a copy that is taken again and again is the memory as it stood, whate
   ];
   for (const round of rounds) {
     for (const [page, value] of round) write(page, value);
+    copy.outdate(round.map(([page]) => page));
     copy.take(memory, zeros);
     const kept = pagesOf(copy);
     for (let page = 0; page < PAGES; page++) {
@@ -54,4 +55,22 @@ Deno.test("a copy that is taken again and again is the memory as it stood, whate
     assertEquals(digestOf(copy), before);
     write(5, 0);
   }
+});
+
+Deno.test("a copy is made of pages, and follows a memory that held the same", () => {
+  const memory = new GuestMemory(PAGES * 4096);
+  const zeros = new ZeroPages(memory);
+  const pages = [3, 4, 500].map((
+    page,
+  ): [number, Uint8Array] => [page, new Uint8Array(4096).fill(page)]);
+  for (const [page, data] of pages) memory.ram.set(data, page * 4096);
+  const copy = RamCopy.of(memory.ramBytes, pages);
+  assertEquals(pagesOf(copy), new Map(pages));
+  assertEquals(digestOf(copy), new Digester(memory).ram());
+  memory.ram.fill(0, 4 * 4096, 5 * 4096);
+  memory.ram[9 * 4096] = 1;
+  copy.outdate([9, 4]);
+  copy.take(memory, zeros);
+  assertEquals([...pagesOf(copy).keys()], [3, 9, 500]);
+  assertEquals(digestOf(copy), new Digester(memory).ram());
 });
