@@ -70,3 +70,20 @@ Deno.test({
     assertMatch(result!.stderr, /^invalid: record 0\.text: 1 is not text\n$/);
   },
 });
+
+Deno.test({
+  name: `the validator says in a line where a log is cut or damaged${pythonReason}`,
+  ignore: pythonIgnored,
+  async fn() {
+    const log = joined(encodeAll(everyRecord));
+    const told = async (log: Uint8Array) =>
+      (await runPython([validator, schema], log))!.stderr.trimEnd();
+    const damaged = log.map((byte, at) => at === log.length - 1 ? byte ^ 1 : byte);
+    assertMatch(await told(damaged), /^invalid: frame \d+: the checksum does not match it .*$/);
+    assertMatch(
+      await told(log.subarray(0, log.length - 1)),
+      /^invalid: \d+ bytes of a cut frame follow \d+ whole records$/,
+    );
+    assertMatch(await told(new TextEncoder().encode("\x7fELF, and more")), /^invalid: [^\n]*$/);
+  },
+});

@@ -226,15 +226,22 @@ def altered(value):
 
 
 def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     with open(sys.argv[1]) as file:
         validator = Validator(Parser(file.read()).rules())
     data = sys.stdin.buffer.read()
     stream, previous, number, refused = io.BytesIO(data), b"LOCKSTEP", 0, 0
     while stream.tell() < len(data):
-        frame = cbor2.load(stream)
+        start = stream.tell()
+        try:
+            frame = cbor2.load(stream)
+        except cbor2.CBORDecodeEOF:
+            raise Invalid(f"{len(data) - start} bytes of a cut frame follow {number} whole records")
         validator.check(("name", "frame"), frame, f"frame {number}")
         checksum, encoded = frame
-        assert hashlib.sha256(previous + encoded).digest()[:8] == checksum, number
+        if hashlib.sha256(previous + encoded).digest()[:8] != checksum:
+            raise Invalid(f"frame {number}: the checksum does not match it and those before it")
         previous = checksum
         record = cbor2.loads(encoded)
         validator.check(("name", "log-record"), record, f"record {number}")
@@ -244,10 +251,10 @@ def main():
                     raise Invalid(f"record {number}: {str(wrong)[:200]} passes, and should not")
                 refused += 1
         number += 1
-    json.dump({"records": number, "refused": refused, "met": validator.met}, sys.stdout)
+    print(json.dumps({"records": number, "refused": refused, "met": validator.met}))
 
 
 try:
     main()
-except Invalid as error:
+except (Invalid, cbor2.CBORDecodeError, OSError) as error:
     sys.exit(f"invalid: {error}")
