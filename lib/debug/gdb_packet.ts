@@ -101,7 +101,7 @@ export function gdbPacket(text: string): Uint8Array {
       bytes.push(ESCAPE, byte ^ FLIP);
       at++;
     } else if (run > SHORTEST_RUN) {
-      // The number of repeats must not look like the start or the end of a packet, or an acknowledgement.
+      // The number of repeats must not look like what has a meaning by itself.
       while (FORBIDDEN.has(run - 1 + RUN_OFFSET)) run--;
       bytes.push(byte, STAR, run - 1 + RUN_OFFSET);
       at += run;
@@ -121,7 +121,7 @@ const RUN_OFFSET = 29;
 const SHORTEST_RUN = 3;
 /** The number must be printable. */
 const LONGEST_RUN = 126 - RUN_OFFSET + 1;
-const FORBIDDEN = new Set([START, END, 0x2b, 0x2d]);
+const FORBIDDEN = new Set([START, END, ESCAPE, 0x2b, 0x2d]);
 
 /** Bytes as text, a character a byte. */
 export function latin(bytes: ArrayLike<number>): string {
