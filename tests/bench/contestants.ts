@@ -10,18 +10,20 @@ export interface Contestant {
   readonly needs?: string;
   /** Whether it prints all at its end, so that its phases cannot be told apart from outside. */
   readonly printsAtEnd?: boolean;
-  /** What to run, in a folder of the round. */
-  readonly command: (folder: string) => CommandLine;
+  /** What to run, in a folder of the round; the guest does so many percent of its work. */
+  readonly command: (folder: string, scale: number) => CommandLine;
 }
 
 const elf = new URL("../../fixtures/bench.elf", import.meta.url).pathname;
 /** Long enough for a backup to start and to join. */
 const JOINING = "wait=1500";
 
-const qemu = (folder: string, ...more: readonly string[]): CommandLine => [
+const lockstep = (command: string, append: string, ...more: readonly string[]) =>
+  lockstepCommand(command, "bench", "--quiet", "--append", append, ...more);
+
+const qemu = (append: string, ...more: readonly string[]): CommandLine => [
   ...[QEMU, "-M", "virt", "-bios", "none", "-display", "none", "-monitor", "none"] as const,
-  ...["-serial", "stdio", "-kernel", elf],
-  ...more.map((word) => word.replace("FOLDER", folder)),
+  ...["-serial", "stdio", "-kernel", elf, "-append", append, ...more],
 ];
 
 const backup = (folder: string) =>
@@ -29,11 +31,14 @@ const backup = (folder: string) =>
 
 /** All of them. */
 export const contestants: readonly Contestant[] = [
-  { name: "native", needs: GCC, command: (folder) => [`${folder}/../native`] },
-  { name: "run", command: () => lockstepCommand("run", "bench", "--quiet") },
+  {
+    ...{ name: "native", needs: GCC },
+    command: (folder, scale) => [`${folder}/../native`, `${scale}`],
+  },
+  { name: "run", command: (_, scale) => lockstep("run", `scale=${scale}`) },
   {
     name: "record",
-    command: (folder) => lockstepCommand("record", "bench", "--quiet", "-o", `${folder}/bench.log`),
+    command: (folder, scale) => lockstep("record", `scale=${scale}`, "-o", `${folder}/bench.log`),
   },
   {
     ...{ name: "replay", printsAtEnd: true },
@@ -41,16 +46,16 @@ export const contestants: readonly Contestant[] = [
   },
   {
     name: "protected",
-    command: (folder) =>
-      lockstepCommand(
-        ...["primary", "bench", "--quiet", "--append", JOINING],
+    command: (folder, scale) =>
+      lockstep(
+        ...["primary", `scale=${scale} ${JOINING}`] as const,
         ...["--arbiter", `${folder}/arbiter`, "--to", backup(folder)],
       ),
   },
-  { name: "qemu", needs: QEMU, command: (folder) => qemu(folder) },
+  { name: "qemu", needs: QEMU, command: (_, scale) => qemu(`scale=${scale}`) },
   {
-    name: "qemu record",
-    needs: QEMU,
-    command: (folder) => qemu(folder, "-icount", "shift=0,rr=record,rrfile=FOLDER/qemu.log"),
+    ...{ name: "qemu record", needs: QEMU },
+    command: (folder, scale) =>
+      qemu(`scale=${scale}`, "-icount", `shift=0,rr=record,rrfile=${folder}/qemu.log`),
   },
 ];

@@ -1,7 +1,8 @@
-/** How costs grow: with the length of epochs, the size of RAM, and what the guest does with its devices. */
+/** How costs grow: with the length of runs and of epochs, the size of RAM, and what the guest does with its devices. */
 import { growthOfEpochs } from "./growth_epochs.ts";
 import { growthOfIo } from "./growth_io.ts";
 import { growthOfRam } from "./growth_ram.ts";
+import { growthOfRuns } from "./growth_runs.ts";
 
 const DEFAULT_ROUNDS = 3;
 
@@ -9,6 +10,8 @@ const DEFAULT_ROUNDS = 3;
 export async function benchGrowth(rounds = `${DEFAULT_ROUNDS}`): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "lockstep-bench-" });
   try {
+    await growthOfRuns(Number(rounds), folder);
+    console.log();
     await growthOfEpochs(Number(rounds), folder);
     console.log();
     await growthOfRam(Number(rounds), folder);

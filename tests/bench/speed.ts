@@ -15,8 +15,8 @@ import { geometricMean, median } from "./statistics.ts";
 /** The run of each contestant. */
 type BenchRound = ReadonlyMap<string, BenchRun>;
 
-/** Measures so many rounds and prints tables. */
-export async function benchSpeed(rounds: number): Promise<void> {
+/** Measures so many rounds, in which the guest does so many percent of its work, and prints tables. */
+export async function benchSpeed(rounds: number, scale: number): Promise<void> {
   const present: Contestant[] = [];
   for (const contestant of contestants) {
     const { name, needs } = contestant;
@@ -31,10 +31,11 @@ export async function benchSpeed(rounds: number): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       console.error(`round ${round + 1} of ${rounds}`);
       await inFolder(`${folder}/round`, async (path) => {
-        found.push(await runAll(present, path));
+        found.push(await runAll(present, path, scale));
         footprints.push(await footprint(path));
       });
     }
+    console.log(`guest bench at scale ${scale}; medians of ${rounds} rounds`);
     for (const line of speedLines(present, found)) console.log(line);
     console.log();
     const ratios = ratioGoals.map((goal) => ratioFinding(goal, found));
@@ -48,10 +49,14 @@ export async function benchSpeed(rounds: number): Promise<void> {
   }
 }
 
-async function runAll(present: readonly Contestant[], folder: string): Promise<BenchRound> {
+async function runAll(
+  present: readonly Contestant[],
+  folder: string,
+  scale: number,
+): Promise<BenchRound> {
   const round = new Map<string, BenchRun>();
   for (const { name, command } of present) {
-    const run = await timePhases(command(folder));
+    const run = await timePhases(command(folder, scale));
     const [expected = run] = round.values();
     for (const [phase, { checksum }] of expected.phases) {
       const other = run.phases.get(phase)?.checksum;
