@@ -208,7 +208,9 @@ function forget({ parts: { bookmarks } }: GdbTarget, operand: string): string {
 }
 
 function bookmarkText({ number, step, epoch, name }: Bookmark): string {
-  return `checkpoint ${number}  step ${step}  epoch ${epoch}${name === "" ? "" : `  ${name}`}\n`;
+  // The file may come from anywhere: nothing in it reaches the terminal as a command.
+  const shown = name.replaceAll(/\p{Cc}/gu, " ");
+  return `checkpoint ${number}  step ${step}  epoch ${epoch}${shown === "" ? "" : `  ${shown}`}\n`;
 }
 
 function wholeNumber(text: string): number {

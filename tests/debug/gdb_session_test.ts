@@ -233,6 +233,14 @@ Deno.test("sessions of one log at the same time keep and forget each other's che
     });
   }));
 
+Deno.test("a checkpoint's name is shown without what a terminal would obey", () =>
+  withGdb(log, async (gdb) => {
+    assertEquals(
+      await gdb.monitor("checkpoint a\x1b[2Jb\nc\x9bd"),
+      "checkpoint 1  step 0  epoch 0  a [2Jb c d\n",
+    );
+  }));
+
 Deno.test("a checkpoint that cannot be written is told, and leaves nothing behind", () =>
   withGdb(log, async (gdb, path) => {
     await Deno.mkdir(`${bookmarksPath(path)}.new`);
