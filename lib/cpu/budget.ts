@@ -12,6 +12,8 @@ export class Budget {
   #running = false;
   /** Slow paths that may still be taken before the interpreter returns; Infinity: any number. */
   patience: number = Infinity;
+  /** Whether an instruction is fetched: nothing has been charged for it yet. */
+  fetching = false;
   readonly #words: Int32Array;
 
   /** Counts for the interpreter in this memory. */
@@ -21,11 +23,17 @@ export class Budget {
 
   /** Steps done since power-on; inside a slow path those before the current instruction. */
   get steps(): number {
-    return this.#running ? this.#steps + this.#executed() - 1 : this.#steps;
+    if (!this.#running) return this.#steps;
+    return this.#steps + this.#executed() - (this.fetching ? 0 : 1);
   }
 
   set steps(value: number) {
     this.#steps = value;
+  }
+
+  /** Steps before the one that is under way, or before the last one when none is. */
+  get stepsBefore(): number {
+    return this.#running ? this.steps : this.#steps - 1;
   }
 
   /** Instructions retired since power-on. */
@@ -58,6 +66,13 @@ export class Budget {
   /** Counts a slow path: what they cost, a count of steps does not show. */
   spend(): void {
     if (--this.patience === 0) this.attend();
+  }
+
+  /** The same before the instruction after the next one, for which nothing has been charged yet. */
+  attendAfterNext(): void {
+    this.attend();
+    this.#deferred--;
+    this.#words[REMAINING >> 2] = 1;
   }
 
   /** Charges a step for a trap that no instruction was charged for. */

@@ -126,8 +126,9 @@ export class CodeCache {
     return place(low | this.#halves[half + 1]! << 16, pageOffset);
   }
 
-  /** The instruction at an offset of a RAM page, unless it crosses the page's end. */
+  /** The instruction at an offset of a RAM page, unless it crosses the page's end or a debugger waits for it. */
   instructionAt(ramPage: number, pageOffset: number): Placed | undefined {
+    if (this.#armed.get(ramPage)?.has(pageOffset)) return undefined;
     return this.#placed(RAM + ramPage * PAGE_BYTES, pageOffset);
   }
 

@@ -1,9 +1,18 @@
 /** Keeps what was cached from memory coherent with memory, at once (design invariant 9). */
 import type { Budget } from "./budget.ts";
 import type { CodeCache } from "./code_cache.ts";
-import { PAGE_BYTES, PAGE_CODE, PAGE_TABLE, PAGE_WRITTEN, RAM } from "./layout.ts";
+import {
+  PAGE_BYTES,
+  PAGE_CODE,
+  PAGE_TABLE,
+  PAGE_WATCHED,
+  PAGE_WRITTEN,
+  RAM,
+  RAM_BASE,
+} from "./layout.ts";
 import type { Coherence, GuestMemory } from "./memory.ts";
 import type { Tlb } from "./tlb.ts";
+import type { Triggers } from "./triggers.ts";
 
 const ENTRY_BYTES = 8;
 const ENTRY_VALID = 1;
@@ -18,6 +27,7 @@ export class CacheCoherence implements Coherence {
   readonly #tlb: Tlb;
   readonly #code: CodeCache;
   readonly #budget: Budget;
+  readonly #triggers: Triggers;
   readonly #words: Int32Array;
   /** Pages with {@linkcode PAGE_TABLE} set. */
   readonly #tables: number[] = [];
@@ -28,11 +38,18 @@ export class CacheCoherence implements Coherence {
   readonly #uses: Int32Array;
 
   /** Watches this memory for what the caches hold of it. */
-  constructor(memory: GuestMemory, tlb: Tlb, code: CodeCache, budget: Budget) {
+  constructor(
+    memory: GuestMemory,
+    tlb: Tlb,
+    code: CodeCache,
+    budget: Budget,
+    triggers: Triggers,
+  ) {
     this.#memory = memory;
     this.#tlb = tlb;
     this.#code = code;
     this.#budget = budget;
+    this.#triggers = triggers;
     this.#words = new Int32Array(memory.memory.buffer);
     this.#uses = new Int32Array(memory.ramBytes / PAGE_BYTES).fill(USE.none);
     memory.attach(this);
@@ -42,6 +59,10 @@ export class CacheCoherence implements Coherence {
     if ((flags & PAGE_CODE) !== 0) this.#code.invalidate(offset, length);
     // What the entries were is not known any more.
     if ((flags & PAGE_TABLE) !== 0) this.translationChanged();
+    if ((flags & PAGE_WATCHED) !== 0) {
+      const range = { address: RAM_BASE + offset, length };
+      this.#triggers.written("device", range, this.#budget.stepsBefore);
+    }
     // An operation that is under way may have been decoded from these bytes.
     this.#budget.attend();
   }
@@ -60,9 +81,20 @@ export class CacheCoherence implements Coherence {
   markedByWalker(offset: number): void {
     const page = Math.floor(offset / PAGE_BYTES);
     this.#memory.markWritten(page);
-    if ((this.#memory.pageFlags[page]! & PAGE_CODE) === 0) return;
-    this.#code.invalidate(offset, 8);
-    this.#budget.attend();
+    const flags = this.#memory.pageFlags[page]!;
+    if ((flags & PAGE_CODE) !== 0) {
+      this.#code.invalidate(offset, ENTRY_BYTES);
+      this.#budget.attend();
+    }
+    if ((flags & PAGE_WATCHED) !== 0) this.#markedWatched(offset);
+  }
+
+  /** The state stays that of a whole number of steps: the walk belongs to an instruction, which is executed. */
+  #markedWatched(offset: number): void {
+    const range = { address: RAM_BASE + offset, length: ENTRY_BYTES };
+    if (!this.#triggers.written("walker", range, this.#budget.steps)) return;
+    if (this.#budget.fetching) this.#budget.attendAfterNext();
+    else this.#budget.attend();
   }
 
   /**

@@ -60,7 +60,7 @@ export class Hart {
   readonly #pmp: Pmp;
   readonly #traps: Traps;
   readonly #tlb: Tlb;
-  readonly #triggers = new Triggers();
+  readonly #triggers: Triggers;
   readonly #csrs: Csrs;
   readonly #coherence: CacheCoherence;
   readonly #system: SystemInstructions;
@@ -83,14 +83,16 @@ export class Hart {
     const traps = new Traps(block, modes, budget);
     const tlb = new Tlb(memory);
     const code = new CodeCache(memory, tlb);
-    const coherence = new CacheCoherence(memory, tlb, code, budget);
+    const triggers = new Triggers(memory);
+    const coherence = new CacheCoherence(memory, tlb, code, budget, triggers);
     const mmu = new Mmu(memory, pmp, (offset) => coherence.markedByWalker(offset));
     const csrs = new Csrs(wasm, { block, budget, modes, pmp, traps, bus }, coherence);
     const system = new SystemInstructions(wasm, { block, budget, modes, traps, coherence });
     const slowPaths = new SlowPaths({
       ...{ memory, bus, block, budget, modes, pmp, traps, tlb, code, coherence, mmu, csrs, system },
-      triggers: this.#triggers,
+      triggers,
     });
+    this.#triggers = triggers;
     this.#memory = memory;
     this.#block = block;
     this.#budget = budget;
@@ -101,10 +103,7 @@ export class Hart {
     this.#csrs = csrs;
     this.#coherence = coherence;
     this.#system = system;
-    const engine = instantiate(
-      { memory: wasm, code, budget, triggers: this.#triggers },
-      slowPaths,
-    );
+    const engine = instantiate({ memory: wasm, code, budget }, slowPaths);
     this.#interpret = engine.interpret;
     this.#translator = engine.translator;
     this.reset(0, 0n, 0n);
@@ -175,7 +174,7 @@ export class Hart {
       throw new RangeError(`Cannot run ${steps} steps: give a whole number from 0`);
     }
     this.#running = true;
-    this.#triggers.stopped = false;
+    this.#triggers.begin();
     this.#budget.patience = slowPaths;
     let executed = 0;
     try {

@@ -65,8 +65,15 @@ export const DEVICE_STATE_BYTES = 0x1_0000;
 export const TLB_BANKS = 0xc_0000;
 /** Entries of each read, write and fetch TLB: the pages that a kernel and its programs use at a time. */
 export const TLB_ENTRIES = 1024;
-/** Bytes of a TLB entry: tag (64 bits), then what the kind of TLB needs (32 bits). */
+/** Bytes of a TLB entry: tag (64 bits), what the kind of TLB needs (32 bits), the watched part (32 bits). */
 export const TLB_ENTRY_BYTES = 16;
+/**
+ * A bit that no access has in its tag. An entry of a page of which a part is watched has it, so that accesses
+ * take the slow path, which finds the entry.
+ */
+export const TAG_WATCHED = 0x800;
+/** In a watched part: shifts the offset behind its last byte. */
+export const PART_END_SHIFT = 16;
 /** Offset of the read TLB in its bank. */
 export const READ_TLB = 0;
 /** Offset of the write TLB in its bank. */
@@ -91,6 +98,8 @@ export const PAGE_WRITTEN = 1;
 export const PAGE_CODE = 2;
 /** Page flag: page-table entries that a TLB relies on came from it; stores take the slow path. */
 export const PAGE_TABLE = 4;
+/** Page flag: a debugger waits for writes to it. */
+export const PAGE_WATCHED = 8;
 
 /** The pool of decoded pages. */
 export const CODE_POOL = 0x10_0000;

@@ -6,6 +6,7 @@ import {
   PAGE_CODE,
   PAGE_FLAGS,
   PAGE_TABLE,
+  PAGE_WATCHED,
   PAGE_WRITTEN,
   RAM,
   RAM_BASE,
@@ -18,7 +19,7 @@ export class GuestMemoryError extends Error {
   override readonly name = "GuestMemoryError";
 }
 
-/** Told of every write to a page from which something was cached (design invariant 9). */
+/** Told of every write to a page from which something was cached (design invariant 9), or that is watched. */
 export interface Coherence {
   /**
    * Bytes of RAM are about to change, or have just changed.
@@ -149,7 +150,7 @@ export class GuestMemory {
       const pageEnd = Math.min(end, (page + 1) * PAGE_BYTES);
       this.markWritten(page);
       const flags = this.pageFlags[page]!;
-      if ((flags & (PAGE_CODE | PAGE_TABLE)) !== 0) {
+      if ((flags & (PAGE_CODE | PAGE_TABLE | PAGE_WATCHED)) !== 0) {
         this.#coherence?.written(at, pageEnd - at, flags);
       }
       at = pageEnd;

@@ -54,6 +54,7 @@ export class Mmu {
   readonly #memory: GuestMemory;
   readonly #pmp: Pmp;
   readonly #written: (offset: number) => void;
+  #marks = true;
 
   /**
    * Translates by the tables in this memory.
@@ -88,6 +89,14 @@ export class Mmu {
       return physical;
     }
     return this.accessFault(access);
+  }
+
+  /** The same, without a trace: neither A nor D is set. */
+  peek(low: number, high: number, access: Access, privilege: number, bytes: number): number {
+    this.#marks = false;
+    const physical = this.translate(low, high, access, privilege, bytes);
+    this.#marks = true;
+    return physical;
   }
 
   /** Records an access fault; answers -1. */
@@ -139,7 +148,7 @@ export class Mmu {
       if (pageNumber % 512 ** level !== 0) return this.#pageFault(access);
       if (!this.#permits(entry, access, privilege)) return this.#pageFault(access);
       const wanted = entry | PTE.accessed | (access === ACCESS.store ? PTE.dirty : 0);
-      if (wanted !== entry) {
+      if (wanted !== entry && this.#marks) {
         if (!this.#walkerMay(offset, PERMISSION.write)) return this.accessFault(access);
         this.#words[at] = wanted;
         this.#written(offset);

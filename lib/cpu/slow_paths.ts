@@ -1,32 +1,28 @@
 /** What the interpreter leaves to TypeScript: TLB misses, devices, misaligned accesses, CSRs, traps. */
-import { lengthOf } from "../isa/decoder.ts";
 import type { Bus } from "./bus.ts";
 import type { Budget } from "./budget.ts";
 import type { CodeCache } from "./code_cache.ts";
 import type { CacheCoherence } from "./coherence.ts";
 import type { Csrs } from "./csrs.ts";
+import { FetchPaths } from "./fetch_paths.ts";
 import type { HartBlock } from "./hart_block.ts";
 import type { InterpreterImports } from "./interpreter.ts";
 import {
   ADDRESS,
-  FETCH_TLB,
   PAGE_BYTES,
   PAGE_CODE,
   PAGE_TABLE,
   RAM,
   RAM_BASE,
   READ_TLB,
-  SINGLE_RECORDS,
   VALUE,
   WRITE_TLB,
 } from "./layout.ts";
 import type { GuestMemory } from "./memory.ts";
 import { ACCESS, type Access, type Mmu } from "./mmu.ts";
 import type { Modes } from "./modes.ts";
-import { PSEUDO } from "./operations.ts";
 import type { Pmp } from "./pmp.ts";
 import { CAUSE } from "./privilege.ts";
-import { place, RECORD_BYTES_PER_BYTE, RecordWriter } from "./record.ts";
 import { FAILED, RELOAD } from "./record_emission.ts";
 import type { SystemInstructions } from "./system_instructions.ts";
 import type { Tlb } from "./tlb.ts";
@@ -80,8 +76,7 @@ export class SlowPaths implements InterpreterImports {
   readonly #words: Int32Array;
   readonly #doubles: BigUint64Array;
   readonly #bytes: Uint8Array;
-  readonly #halves: Uint16Array;
-  readonly #records: RecordWriter;
+  readonly #fetches: FetchPaths;
 
   /** Slow paths that work on these parts. */
   constructor(parts: HartParts) {
@@ -90,12 +85,13 @@ export class SlowPaths implements InterpreterImports {
     this.#words = new Int32Array(buffer);
     this.#doubles = new BigUint64Array(buffer);
     this.#bytes = new Uint8Array(buffer);
-    this.#halves = new Uint16Array(buffer);
-    this.#records = new RecordWriter(parts.memory.memory);
+    this.#fetches = new FetchPaths(parts);
   }
 
   /** A TLB miss, device access or misaligned access. */
   load(width: number): number {
+    const beside = this.#besideWatched(READ_TLB, width);
+    if (beside !== 0) return beside;
     const low = this.#low();
     if ((low & (PAGE_BYTES - 1)) + width > PAGE_BYTES) {
       return this.#crossingAccess(width, ACCESS.load);
@@ -106,7 +102,7 @@ export class SlowPaths implements InterpreterImports {
     if (offset !== NOT_IN_RAM) {
       this.#parts.coherence.relyOn(this.#parts.mmu.tables, low, this.#high());
       this.#fillData(READ_TLB, offset);
-      this.#watch(LOAD, this.#address(), width);
+      this.#watch(LOAD, width, offset);
       return RAM + offset;
     }
     const value = (low & (width - 1)) === 0
@@ -114,12 +110,14 @@ export class SlowPaths implements InterpreterImports {
       : undefined;
     if (value === undefined) return this.#accessFault(ACCESS.load);
     this.#doubles[VALUE >> 3] = value;
-    this.#watch(LOAD, this.#address(), width);
+    this.#watch(LOAD, width);
     return VALUE;
   }
 
   /** The same for a store of VALUE. */
   store(width: number): number {
+    const beside = this.#besideWatched(WRITE_TLB, width);
+    if (beside !== 0) return beside;
     const low = this.#low();
     if ((low & (PAGE_BYTES - 1)) + width > PAGE_BYTES) {
       return this.#crossingAccess(width, ACCESS.store);
@@ -132,13 +130,15 @@ export class SlowPaths implements InterpreterImports {
     const stored = (low & (width - 1)) === 0 &&
       this.#parts.bus.store(physical, width as 1 | 2 | 4 | 8, value);
     if (!stored) return this.#accessFault(ACCESS.store);
-    this.#watch(STORE, this.#address(), width);
+    this.#watch(STORE, width);
     return VALUE;
   }
 
   /** The same for a read-modify-write: in RAM only, and aligned. */
   atomic(width: number): number {
     if ((this.#low() & (width - 1)) !== 0) return this.#trapAtAddress(CAUSE.storeMisaligned);
+    const beside = this.#besideWatched(WRITE_TLB, width);
+    if (beside !== 0) return beside;
     const physical = this.#translate(ACCESS.store, width);
     if (physical < 0) return this.#fault();
     const offset = this.#ramOffset(physical);
@@ -158,7 +158,7 @@ export class SlowPaths implements InterpreterImports {
     block.set("reservationVirtual", this.#address());
     block.set("reservationPhysical", BigInt(physical));
     block.set("reservationBytes", BigInt(width));
-    this.#watch(LOAD, this.#address(), width);
+    this.#watch(LOAD, width, offset);
     return RAM + offset;
   }
 
@@ -200,93 +200,20 @@ export class SlowPaths implements InterpreterImports {
   }
 
   fetch(): number {
-    const { block, budget, modes, coherence, code, mmu, pmp, tlb, triggers } = this.#parts;
-    const pc = block.get("pc");
-    const offset = this.#locateCode(pc);
-    if (offset === NOT_IN_RAM) {
-      budget.charge();
-      return this.#fetchFault(pc);
-    }
-    coherence.relyOn(mmu.tables, block.low("pc"), block.high("pc"));
-    if (!pmp.decidesAlike(RAM_BASE + offset)) return this.#fetchOnce(pc, offset);
-    const ramPage = Math.floor(offset / PAGE_BYTES);
-    const page = code.page(ramPage);
-    const armed = triggers.offsetsIn(pc);
-    if (armed) code.arm(ramPage, armed);
-    tlb.fill(modes.fetchBank, FETCH_TLB, block.low("pc"), block.high("pc"), page);
-    return RELOAD;
+    return this.#fetches.fetch();
   }
 
   crossing(record: number): number {
-    const { block, code } = this.#parts;
-    const second = BigInt.asUintN(64, block.get("pc") + 2n);
-    const offset = this.#locateCode(second);
-    if (offset === NOT_IN_RAM) return this.#fetchFault(second);
-    return this.#single(code.firstHalf(record) | this.#half(offset) << 16);
+    return this.#fetches.crossing(record);
   }
 
   trigger(record: number): number {
-    const { block, budget, code, triggers } = this.#parts;
-    if (triggers.executing(block.get("pc"), budget.steps)) {
-      budget.refund();
-      budget.attend();
-      return RELOAD;
-    }
-    const word = code.word(record);
-    return word === undefined ? this.crossing(record) : this.#single(word);
+    return this.#fetches.trigger(record);
   }
 
   /** The record of the instruction at which a region begins, for one execution. */
   head(record: number): number {
-    return this.#single(this.#parts.code.word(record)!);
-  }
-
-  /** Fetches the instruction at `pc`, whose halves are permitted or not each by itself. */
-  #fetchOnce(pc: bigint, offset: number): number {
-    const { budget, triggers } = this.#parts;
-    // Nothing has been charged for it yet.
-    if (triggers.executing(pc, budget.steps + 1)) {
-      budget.attend();
-      return RELOAD;
-    }
-    if (lengthOf(this.#half(offset)) === 2) return this.#single(this.#half(offset));
-    const second = BigInt.asUintN(64, pc + 2n);
-    const secondOffset = this.#locateCode(second);
-    if (secondOffset === NOT_IN_RAM) {
-      this.#parts.budget.charge();
-      return this.#fetchFault(second);
-    }
-    return this.#single(this.#half(offset) | this.#half(secondOffset) << 16);
-  }
-
-  /** Where in RAM the half of an instruction at an address is, or that it may not be executed. */
-  #locateCode(address: bigint): number {
-    const { budget, mmu, modes } = this.#parts;
-    budget.spend();
-    const low = Number(BigInt.asIntN(32, address));
-    const high = Number(BigInt.asIntN(32, address >> 32n));
-    const physical = mmu.translate(low, high, ACCESS.fetch, modes.privilege, 2);
-    const offset = physical < 0 ? NOT_IN_RAM : this.#ramOffset(physical);
-    if (physical >= 0 && offset === NOT_IN_RAM) mmu.accessFault(ACCESS.fetch);
-    return offset;
-  }
-
-  #fetchFault(address: bigint): number {
-    this.#parts.traps.exception(this.#parts.mmu.cause, address);
-    return RELOAD;
-  }
-
-  #half(offset: number): number {
-    return this.#halves[(RAM + offset) >>> 1]!;
-  }
-
-  /** Decodes an instruction for one execution. */
-  #single(word: number): number {
-    // At the end of a page no target is near.
-    this.#records.write(SINGLE_RECORDS, place(word, PAGE_BYTES), () => undefined);
-    this.#records.pseudo(SINGLE_RECORDS + 2 * RECORD_BYTES_PER_BYTE, PSEUDO.pageEnd);
-    this.#records.pseudo(SINGLE_RECORDS + 4 * RECORD_BYTES_PER_BYTE, PSEUDO.pageEnd);
-    return SINGLE_RECORDS;
+    return this.#fetches.head(record);
   }
 
   /** An access to two pages, byte by byte; nothing is written unless both can be. */
@@ -298,7 +225,8 @@ export class SlowPaths implements InterpreterImports {
     this.#setAddress(BigInt.asUintN(64, address + BigInt(split)));
     const second = this.#locateInRam(access, width - split);
     if (second === NOT_IN_RAM) return RELOAD;
-    this.#watch(access === ACCESS.load ? LOAD : STORE, address, width);
+    this.#setAddress(address);
+    this.#watch(access === ACCESS.load ? LOAD : STORE, width, first, second);
     const bytes = this.#bytes;
     if (access === ACCESS.load) {
       for (let i = 0; i < width; i++) {
@@ -331,7 +259,7 @@ export class SlowPaths implements InterpreterImports {
     coherence.relyOn(mmu.tables, this.#low(), this.#high());
     // The page may be one of those page tables.
     if (this.#makeWay(offset, width)) this.#fillData(WRITE_TLB, offset);
-    this.#watch(kinds, this.#address(), width);
+    this.#watch(kinds, width, offset);
     return RAM + offset;
   }
 
@@ -349,17 +277,42 @@ export class SlowPaths implements InterpreterImports {
   #fillData(kind: typeof READ_TLB | typeof WRITE_TLB, offset: number): void {
     const { modes, pmp, tlb, triggers } = this.#parts;
     if (!pmp.decidesAlike(RAM_BASE + offset)) return;
-    if (triggers.watching && triggers.watchesPage(this.#address())) return;
     const low = this.#low();
-    const page = RAM + Math.floor(offset / PAGE_BYTES) * PAGE_BYTES;
-    tlb.fill(modes.dataBank, kind, low, this.#high(), page - (low & ~(PAGE_BYTES - 1)) | 0);
+    const ramPage = Math.floor(offset / PAGE_BYTES);
+    const added = RAM + ramPage * PAGE_BYTES - (low & ~(PAGE_BYTES - 1)) | 0;
+    const part = triggers.watching ? triggers.watchedPart(this.#address(), ramPage) : 0;
+    tlb.fill(modes.dataBank, kind, low, this.#high(), added, part);
   }
 
-  /** Tells of an access that will not trap. */
-  #watch(kinds: readonly ("load" | "store")[], address: bigint, width: number): void {
+  /** Where an access to a watched page goes that touches nothing watched; 0 when that is not known. */
+  #besideWatched(kind: typeof READ_TLB | typeof WRITE_TLB, width: number): number {
+    const { modes, tlb, triggers } = this.#parts;
+    if (!triggers.watching) return 0;
+    const low = this.#low();
+    const added = tlb.besideWatched(modes.dataBank, kind, low, this.#high(), width);
+    return added === 0 ? 0 : low + added;
+  }
+
+  /**
+   * Tells of an access that will not trap.
+   * @param offset Where in RAM it is, if it is there.
+   * @param second Where its part behind the end of the page is, if it has one.
+   */
+  #watch(
+    kinds: readonly ("load" | "store")[],
+    width: number,
+    offset?: number,
+    second?: number,
+  ): void {
     const { budget, triggers } = this.#parts;
     if (!triggers.watching) return;
-    if (triggers.accessing(kinds, address, width, budget.steps)) budget.attend();
+    const split = second === undefined ? width : PAGE_BYTES - (this.#low() & (PAGE_BYTES - 1));
+    const memory = [
+      ...offset === undefined ? [] : [{ address: RAM_BASE + offset, length: split }],
+      ...second === undefined ? [] : [{ address: RAM_BASE + second, length: width - split }],
+    ];
+    const access = { kinds, address: this.#address(), width, memory };
+    if (triggers.accessing(access, budget.steps)) budget.attend();
   }
 
   #translate(access: Access, bytes: number): number {

@@ -10,7 +10,10 @@ import {
   FETCH_TLB,
   MICRO_TLB,
   MICRO_TLB_ENTRIES,
+  PAGE_BYTES,
+  PART_END_SHIFT,
   type READ_TLB,
+  TAG_WATCHED,
   TLB_BANK_BYTES,
   TLB_BANK_COUNT,
   TLB_BANKS,
@@ -23,6 +26,9 @@ const ENTRY_WORDS = TLB_ENTRY_BYTES / 4;
 const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 const KINDS = TLB_BANK_BYTES / TLB_BYTES;
 const VALUE_WORD = 2;
+const PART_WORD = 3;
+const PART_START = (1 << PART_END_SHIFT) - 1;
+const PAGE_MASK = ~0xfff;
 
 /** Offsets of the banks in memory. */
 export const BANK = {
@@ -51,13 +57,32 @@ export class Tlb {
     this.flush();
   }
 
-  /** Maps the page of a virtual address. */
-  fill(bank: number, kind: TlbKind, low: number, high: number, value: number): void {
+  /**
+   * Maps the page of a virtual address.
+   * @param part The part of it that is watched, or 0.
+   */
+  fill(bank: number, kind: TlbKind, low: number, high: number, value: number, part = 0): void {
     const at = (bank + kind + (low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES)) >> 2;
-    this.#words[at] = low & ~0xfff;
+    this.#words[at] = low & PAGE_MASK | (part === 0 ? 0 : TAG_WATCHED);
     this.#words[at + 1] = high;
     this.#words[at + VALUE_WORD] = value;
+    this.#words[at + PART_WORD] = part;
     this.#used[(bank + kind - TLB_BANKS) / TLB_BYTES] = 1;
+  }
+
+  /**
+   * What to add to a virtual address whose page is mapped and watched, when the access touches nothing that is;
+   * 0 otherwise.
+   */
+  besideWatched(bank: number, kind: TlbKind, low: number, high: number, width: number): number {
+    const words = this.#words;
+    const at = (bank + kind + (low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES)) >> 2;
+    if (words[at] !== (low & PAGE_MASK | TAG_WATCHED) || words[at + 1] !== high) return 0;
+    const start = low & ~PAGE_MASK;
+    const end = start + width;
+    const part = words[at + PART_WORD]!;
+    const isBeside = end <= (part & PART_START) || start >= part >>> PART_END_SHIFT;
+    return isBeside && end <= PAGE_BYTES ? words[at + VALUE_WORD]! : 0;
   }
 
   /** Empties everything. */
@@ -83,7 +108,10 @@ export class Tlb {
   /** Removes the write mappings of the page at this offset in memory. */
   removeWrites(page: number): void {
     this.#emptyMicro();
-    this.#remove(WRITE_TLB, (tagLow, value) => ((tagLow + value) | 0) === (page | 0));
+    this.#remove(
+      WRITE_TLB,
+      (tagLow, value) => (((tagLow & PAGE_MASK) + value) | 0) === (page | 0),
+    );
   }
 
   /**
@@ -97,7 +125,8 @@ export class Tlb {
     const within = low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
     for (let table = 0; table < TRANSLATED_TABLES; table++) {
       const at = (TLB_BANKS + table * TLB_BYTES + within) >> 2;
-      if (words[at] !== low || words[at + 1] !== high) continue;
+      const tagLow = words[at]!;
+      if (tagLow !== low && tagLow !== (low | TAG_WATCHED) || words[at + 1] !== high) continue;
       words[at] = -1;
       words[at + 1] = -1;
       if (table % KINDS === FETCH_TLB / TLB_BYTES) fetches = true;

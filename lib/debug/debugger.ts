@@ -8,6 +8,7 @@ import type { Trigger, TriggerHit, TriggerListener } from "../cpu/triggers.ts";
 import { Growth } from "./growth.ts";
 import { addressSpace } from "./guest_memory_view.ts";
 import type { Moment } from "./moment.ts";
+import { PlacedTriggers } from "./placed_triggers.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** Steps of the first stretch that is searched, going back, and of the longest. */
@@ -30,6 +31,10 @@ const silent: TriggerListener = () => false;
 /** A timeline with triggers. Its methods are called one at a time. */
 export class Debugger {
   #triggers: readonly Trigger[] = [];
+  /** They, as the present motion looks for them. */
+  #placed: PlacedTriggers | undefined;
+  #isGoingBack = false;
+  #hit: TriggerHit | undefined;
   /** The machine that has been armed, and with what. */
   #armed: { readonly machine: Machine; readonly key: string } | undefined;
   #listener: TriggerListener = silent;
@@ -56,6 +61,11 @@ export class Debugger {
     this.#triggers = triggers;
   }
 
+  /** What has pulled the trigger at which the last motion has stopped. */
+  get hit(): TriggerHit | undefined {
+    return this.#hit;
+  }
+
   /** Goes to a moment, in such a way that a step back from there is quick. */
   async seek(moment: Moment, signal?: AbortSignal): Promise<void> {
     await this.#approachClosely(moment.step, signal);
@@ -64,6 +74,11 @@ export class Debugger {
 
   /** Goes one step forward. */
   async stepForward(signal?: AbortSignal): Promise<Stop> {
+    this.#begin("forward");
+    return await this.#step(signal);
+  }
+
+  async #step(signal: AbortSignal | undefined): Promise<Stop> {
     let hit: TriggerHit | undefined;
     const done = await this.#listening((told) => {
       // What is executed was seen before; nobody stops in the middle of one step.
@@ -75,7 +90,7 @@ export class Debugger {
         if (done > 0 || !await this.growth.more(signal)) return done;
       }
     });
-    if (hit) return { kind: "trigger", trigger: hit.trigger };
+    if (hit) return this.#stopAt(hit);
     if (done > 0) return { kind: "arrived" };
     return { kind: signal?.aborted ? "interrupted" : "end" };
   }
@@ -98,6 +113,7 @@ export class Debugger {
 
   /** Goes forward to the next trigger, or to the end of what has come. */
   async continueForward(signal?: AbortSignal): Promise<Stop> {
+    this.#begin("forward");
     const { timeline } = this;
     const { step: from } = timeline.moment;
     let hit: TriggerHit | undefined;
@@ -115,18 +131,19 @@ export class Debugger {
     if (!hit) return { kind: end === "interrupted" || signal?.aborted ? "interrupted" : "end" };
     // Of the moments of this step the last one: the same that going back leads to.
     await timeline.seek(timeline.momentAt(timeline.moment.step)!);
-    return { kind: "trigger", trigger: hit.trigger };
+    return this.#stopAt(hit);
   }
 
   /** Goes one step back. */
   async stepBack(signal?: AbortSignal): Promise<Stop> {
+    this.#begin("back");
     const { timeline } = this;
     const { step } = timeline.moment;
     if (step === timeline.start.step) return { kind: "start" };
     await this.seek(timeline.momentAt(step - 1)!, signal);
     if (this.#triggers.every(({ kind }) => kind === "execute")) return { kind: "arrived" };
     // Which accesses are undone is seen by doing them.
-    const stop = await this.stepForward(signal);
+    const stop = await this.#step(signal);
     await timeline.seek(timeline.momentAt(step - 1)!, signal);
     return stop.kind === "trigger" ? stop : { kind: "arrived" };
   }
@@ -143,6 +160,7 @@ export class Debugger {
 
   /** Goes back to the last trigger before, or to the start. */
   async continueBack(signal?: AbortSignal): Promise<Stop> {
+    this.#begin("back");
     const { timeline } = this;
     const start = timeline.start.step;
     let high = timeline.moment;
@@ -161,8 +179,9 @@ export class Debugger {
         return { kind: "interrupted" };
       }
       if (hit) {
-        await this.seek(timeline.momentAt(hit.step)!);
-        return { kind: "trigger", trigger: hit.trigger };
+        // What a log begins with may be deliveries to a machine that waits.
+        await this.seek(hit.step < start ? timeline.start : timeline.momentAt(hit.step)!);
+        return this.#stopAt(hit);
       }
       high = low;
       stretch = Math.min(2 * stretch, STRETCH_STEPS.longest);
@@ -201,14 +220,34 @@ export class Debugger {
     }
   }
 
+  /** A motion begins. */
+  #begin(way: "forward" | "back"): void {
+    this.#placed = new PlacedTriggers(this.#triggers, this.timeline.machine);
+    this.#isGoingBack = way === "back";
+    this.#hit = undefined;
+  }
+
+  #stopAt(hit: TriggerHit): Stop {
+    this.#hit = hit;
+    return { kind: "trigger", trigger: this.#placed!.originalOf(hit) };
+  }
+
   /** Arming drops caches: not again what is armed. */
   #arm(): void {
     const { machine } = this.timeline;
-    const key = this.#triggers
-      .map(({ kind, address, length }) => `${kind} ${address} ${length}`).join();
+    const { placed, key } = this.#placed!;
     if (this.#armed?.machine === machine && this.#armed.key === key) return;
-    machine.arm(this.#triggers, (hit) => this.#isInSpace(machine) && this.#listener(hit));
+    machine.arm(placed, (hit) => this.#isMeant(hit, machine) && this.#listener(hit));
     this.#armed = { machine, key };
+  }
+
+  /**
+   * Going back from where an address names some memory, whoever wrote to that wrote what it holds, also before it
+   * got the address. Going forward, the memory may be given to somebody else.
+   */
+  #isMeant(hit: TriggerHit, machine: Machine): boolean {
+    if (hit.byAddress && this.#isInSpace(machine)) return true;
+    return hit.inMemory && (this.#isGoingBack || this.#placed!.isInPlace(hit, machine));
   }
 
   #isInSpace(machine: Machine): boolean {

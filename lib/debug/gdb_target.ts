@@ -7,6 +7,7 @@ import type { Bookmarks } from "./bookmarks.ts";
 import type { Debugger, Stop } from "./debugger.ts";
 import { GdbBreakpoints } from "./gdb_breakpoints.ts";
 import { toldRegisters } from "./gdb_registers.ts";
+import { hitText } from "./hit_text.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** Numbers of signals in the protocol. */
@@ -110,6 +111,8 @@ export class GdbTarget {
         if (stop.kind === "end") await this.print(`${moving.growth.endText}\n`);
         if (stop.kind === "trigger" && stop.trigger.kind !== "execute") {
           this.#passed = { trigger: stop.trigger, way };
+          const text = moving.hit && await hitText(this.timeline, moving.hit);
+          if (text !== undefined) await this.print(text);
         }
         return this.stopReply(stop);
       } catch (error) {

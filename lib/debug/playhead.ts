@@ -76,8 +76,8 @@ export class Playhead {
   leave(): void {
     this.#isSound = false;
     this.#cursor = undefined;
-    // Without caches nobody has to be told of every page that is written.
-    this.#replica?.machine.dropCaches();
+    // Without triggers and caches nobody has to be told of what is written to the memory.
+    this.#replica?.machine.arm([], () => false);
   }
 
   /** Puts a replica here, whose machine lives in {@linkcode memory}. */

@@ -9,7 +9,6 @@ import type { CodeCache, CodeListener } from "../code_cache.ts";
 import { HOT_AT } from "../layout.ts";
 import type { Budget } from "../budget.ts";
 import type { FloatRoutine } from "../../isa/emission.ts";
-import type { Triggers } from "../triggers.ts";
 import { type FloatFunctions, floatOperands } from "../soft_float.ts";
 import { FINISH, isOutOfLine, outOfLineSignature } from "../out_of_line.ts";
 import { emitRegion } from "./emit_region.ts";
@@ -34,8 +33,6 @@ export interface TranslatorParts {
   readonly code: CodeCache;
   /** What to stop when running code is dropped. */
   readonly budget: Budget;
-  /** While any is armed, nothing is translated. */
-  readonly triggers: Triggers;
   /** The table that the interpreter calls regions through. */
   readonly table: WebAssembly.Table;
 }
@@ -86,7 +83,6 @@ export class Translator implements CodeListener {
 
   /** The code of a record is hot. It is translated when the interpreter has returned. */
   hot(record: number): void {
-    if (this.#parts.triggers.armed) return;
     const { ramPage, pageOffset } = this.#parts.code.locate(record);
     if (this.#parts.code.hasEntry(ramPage, pageOffset)) return;
     if ((this.#changes.get(ramPage) ?? 0) >= MOST_CHANGES) return;
