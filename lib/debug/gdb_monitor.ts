@@ -3,6 +3,7 @@ import type { EpochRecord } from "../epoch/record.ts";
 import { type Bookmark, BookmarkError } from "./bookmarks.ts";
 import { type GdbTarget, isOfLog } from "./gdb_target.ts";
 import { addressSpace } from "./guest_memory_view.ts";
+import { hitText } from "./hit_text.ts";
 import type { Moment } from "./moment.ts";
 import { parsePosition, PositionError, positionForms, secondsText } from "./position.ts";
 import { momentOf } from "./position_moment.ts";
@@ -46,6 +47,12 @@ const rows: readonly MonitorRow[] = [
     operands: "[COUNT]",
     help: "Show what came from outside (input, completions, clock reads) before here and after",
     run: events,
+  },
+  {
+    name: "why",
+    operands: "",
+    help: "Show who has pulled the watchpoint, if it was no instruction at its address",
+    run: why,
   },
   {
     name: "space",
@@ -134,6 +141,10 @@ async function follow(
   return `The log has steps ${start.step} to ${end.step}, epochs ${start.epoch} to ${end.epoch}, ` +
     `and ends at ${secondsText(timeline.endTicks)} s\n` +
     `${growth.follows ? "continue waits there for what is still to come" : growth.endText}\n`;
+}
+
+async function why({ timeline, parts: { debugger: { hit } } }: GdbTarget): Promise<string> {
+  return hit && await hitText(timeline, hit) || "Nothing that gdb does not know\n";
 }
 
 /** Virtual addresses mean something in an address space only, and gdb does not know of more than one. */

@@ -9,4 +9,5 @@ export const suites: readonly string[] = [
   "./sequences_test.ts",
   "./traps_test.ts",
   "./triggers_test.ts",
+  "./watched_memory_test.ts",
 ];

@@ -80,6 +80,15 @@ async function findsTheLoss(recorded: Recorded, write: string, folder: string): 
     floats: "info registers float",
     csrs: "info registers satp priv",
     space: "monitor space here",
+    watchPage: "watch *(long*)page",
+    delivered: "reverse-continue",
+    why: "monitor why",
+    marked: "reverse-continue",
+    marking: "x/i $pc",
+    cleared: "reverse-continue",
+    clearing: "x/i $pc",
+    unwatchPage: "delete $bpnum",
+    again: "continue",
     watch: "watch accounts[2].balance",
     last: "reverse-continue",
     before: "reverse-continue",
@@ -123,6 +132,21 @@ async function findsTheLoss(recorded: Recorded, write: string, folder: string): 
   assertMatch(shown.floats, /double = 67\.5\}/);
   assertMatch(shown.csrs, /^satp +0x8[0-9a-f]{15}\s.*\npriv +0x0\s.*User/);
   assertMatch(shown.space, /^Stops in the address space with its page table at 0x8[0-9a-f]+000\n/);
+  // Before the program sees it: a disk's controller, the program itself, and the kernel, which clears the page.
+  assertMatch(
+    shown.delivered,
+    /^Written at 0x[0-9a-f]+ by a device \(DMA\): operation \d+ \(disk 0, /,
+  );
+  assertMatch(shown.delivered, /Old value = 7307218078032425574\nNew value = /);
+  assertMatch(shown.why, /^Written at 0x[0-9a-f]+ by a device \(DMA\)/);
+  assertMatch(shown.marked, /New value = 0\n.* in read_page \(.*page\[0\] = '!';/s);
+  assertMatch(shown.marking, /<read_page\+\d+>:\s+sb\s/);
+  assertMatch(
+    shown.cleared,
+    /^Accessed under another address, 0xffff[0-9a-f]+, by the instruction of /,
+  );
+  assertMatch(shown.clearing, /=> 0xffffffff[0-9a-f]{8}:\s+(?:cbo\.zero|s[bhwd])\s/);
+  assertMatch(shown.again, /Breakpoint 1, closing/);
   // Three days back, in this process and no other, somebody has posted the share.
   for (const post of [shown.last, shown.before, shown.guilty]) {
     assertMatch(post, /Old value = 3\d\d\d\nNew value = 3\d\d\d\n.* in post \(account=0x/);
