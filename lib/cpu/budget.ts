@@ -65,7 +65,10 @@ export class Budget {
 
   /** Counts a slow path: what they cost, a count of steps does not show. */
   spend(): void {
-    if (--this.patience === 0) this.attend();
+    if (--this.patience > 0) return;
+    // The walk of a fetch may set an A bit, which is part of a step that must be done then.
+    if (this.fetching) this.attendAfterNext();
+    else this.attend();
   }
 
   /** The same before the instruction after the next one, for which nothing has been charged yet. */

@@ -84,7 +84,8 @@ export class CacheCoherence implements Coherence {
     const flags = this.#memory.pageFlags[page]!;
     if ((flags & PAGE_CODE) !== 0) {
       this.#code.invalidate(offset, ENTRY_BYTES);
-      this.#budget.attend();
+      // What is fetched is decoded afterwards.
+      if (!this.#budget.fetching) this.#budget.attend();
     }
     if ((flags & PAGE_WATCHED) !== 0) this.#markedWatched(offset);
   }

@@ -26,9 +26,6 @@ export class FetchPaths {
   /** Makes the page at pc present in the fetch TLB. */
   fetch(): number {
     const { block, budget, modes, coherence, code, mmu, pmp, tlb, triggers } = this.#parts;
-    // The walk, which may set an A bit, is part of a step that the hart must then do.
-    budget.spend();
-    if (budget.patience <= 0) return RELOAD;
     const pc = block.get("pc");
     budget.fetching = true;
     if (triggers.isArmed(pc) && this.#stopsBefore(pc)) {
@@ -36,6 +33,7 @@ export class FetchPaths {
       budget.attend();
       return RELOAD;
     }
+    budget.spend();
     const offset = this.#locateCode(pc);
     budget.fetching = false;
     if (offset === NOT_IN_RAM) {

@@ -5,7 +5,6 @@ import { GuestMemory } from "../cpu/memory.ts";
 
 const PAGE_BYTES = 4096;
 const SUPERVISOR_MAX = 1n;
-const SATP = 0x180;
 const MODE_SV39 = 8n;
 const PTE = { valid: 1n, leaf: 14n, readOrExecute: 10n } as const;
 const LEVELS = 3;
@@ -16,7 +15,7 @@ const TABLE_NUMBER = (1n << 44n) - 1n;
  * section 4.1.11), 0 while nothing is translated. Operating systems have one for each process.
  */
 export function addressSpace(machine: Machine): bigint {
-  return machine.csr(SATP)! & TABLE_NUMBER;
+  return presentAddressing(machine).satp & TABLE_NUMBER;
 }
 
 /** What addresses mean now depends on these two. */
@@ -39,7 +38,7 @@ export function addressingOf(hart: HartBlock): Addressing {
 export function physicalAddress(
   machine: Machine,
   address: bigint,
-  { satp, privilege }: Addressing = presentOf(machine),
+  { satp, privilege }: Addressing = presentAddressing(machine),
 ): number | undefined {
   if (privilege > SUPERVISOR_MAX || satp >> 60n !== MODE_SV39) {
     return address < BigInt(Number.MAX_SAFE_INTEGER) ? Number(address) : undefined;
@@ -67,7 +66,7 @@ export function readVirtual(
   machine: Machine,
   address: bigint,
   length: number,
-  addressing: Addressing = presentOf(machine),
+  addressing: Addressing = presentAddressing(machine),
 ): Uint8Array {
   const bytes = new Uint8Array(length);
   let done = 0;
@@ -83,7 +82,8 @@ export function readVirtual(
   return bytes.subarray(0, done);
 }
 
-function presentOf({ memory }: Machine): Addressing {
+/** How the hart of a machine addresses memory now. */
+export function presentAddressing({ memory }: Machine): Addressing {
   return addressingOf(new HartBlock(memory.memory));
 }
 

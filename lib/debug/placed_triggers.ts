@@ -3,9 +3,8 @@
  * memory, and others than instructions at that address write to it as well.
  */
 import type { Machine } from "../board/machine.ts";
-import type { HartState } from "../cpu/hart_state.ts";
 import type { MemoryRange, Trigger, TriggerHit } from "../cpu/triggers.ts";
-import { physicalAddress } from "./guest_memory_view.ts";
+import { type Addressing, physicalAddress, presentAddressing } from "./guest_memory_view.ts";
 
 const PAGE_BYTES = 4096;
 
@@ -16,16 +15,15 @@ export class PlacedTriggers {
   /** Equal for triggers that wait for the same. */
   readonly key: string;
   /** By it addresses have been translated. */
-  readonly #hart: HartState | undefined;
+  readonly #addressing: Addressing;
 
   /** Places triggers by the page tables that are in force in a machine. */
   constructor(readonly triggers: readonly Trigger[], machine: Machine) {
-    const watches = triggers.some(({ kind }) => kind !== "execute");
-    this.#hart = watches ? machine.hartState() : undefined;
+    this.#addressing = presentAddressing(machine);
     this.placed = triggers.map((trigger) =>
       trigger.kind === "execute"
         ? trigger
-        : { ...trigger, memory: placesOf(trigger, machine, this.#hart!) }
+        : { ...trigger, memory: placesOf(trigger, machine, this.#addressing) }
     );
     this.key = this.placed.map(keyOf).join();
   }
@@ -41,7 +39,7 @@ export class PlacedTriggers {
 
   /** Whether the address of a trigger still names the same memory. */
   isInPlace({ trigger }: TriggerHit, machine: Machine): boolean {
-    const now = { ...trigger, memory: placesOf(trigger, machine, this.#hart!) };
+    const now = { ...trigger, memory: placesOf(trigger, machine, this.#addressing) };
     return keyOf(now) === keyOf(trigger);
   }
 }
@@ -54,13 +52,13 @@ function keyOf({ kind, address, length, memory = [] }: Trigger): string {
 function placesOf(
   { address, length }: Trigger,
   machine: Machine,
-  hart: HartState,
+  addressing: Addressing,
 ): readonly MemoryRange[] {
   const places: MemoryRange[] = [];
   for (let done = 0; done < length;) {
     const at = address + BigInt(done);
     const count = Math.min(length - done, PAGE_BYTES - Number(at % BigInt(PAGE_BYTES)));
-    const physical = physicalAddress(machine, at, hart);
+    const physical = physicalAddress(machine, at, addressing);
     if (physical !== undefined && machine.memory.contains(physical, count)) {
       places.push({ address: physical, length: count });
     }

@@ -310,3 +310,29 @@ Deno.test("a reservation does not hold for another page at the same address", ()
   machine.hart.run(3);
   assertEquals(machine.x(7), 1n);
 });
+
+Deno.test("a run that ends before an instruction has not set the A bit of its page", () => {
+  const jump = encode("jalr", { rs1: 2 });
+  const jumped = () => {
+    const machine = mapped(V | R | X, jump);
+    machine.setWord(DATA, BigInt(encode("addi", { rd: 1, rs1: 1, imm: 1 })));
+    machine.hart.run(1);
+    return machine;
+  };
+  const assertAsPlain = (machine: TestMachine) => {
+    const plain = jumped();
+    plain.hart.run(machine.hart.steps - 1);
+    assertEquals(machine.digest(), plain.digest());
+  };
+  const armed = jumped();
+  const trigger = { kind: "execute", address: BigInt(VIRTUAL), length: 1 } as const;
+  armed.hart.arm([trigger], () => true);
+  assertEquals(armed.hart.run(5), 0);
+  assertEquals(armed.word(LEAF), entry(DATA, V | R | X));
+  assertAsPlain(armed);
+  // The fetch is the first time that the hart needs help; it makes progress nevertheless.
+  const early = jumped();
+  assertEquals(early.hart.run(5, 1), 1);
+  assertEquals(early.word(LEAF), entry(DATA, V | R | X | A));
+  assertAsPlain(early);
+});

@@ -1,4 +1,4 @@
-/** Nobody writes to watched memory unheard, whatever its address; and where the hart stops, its state is that of the step. */
+/** Nobody writes to watched memory unheard, whatever its address; and wherever the hart stops, its state is that of the step. */
 import { assert, assertEquals } from "@std/assert";
 import type { Trigger, TriggerHit } from "../../lib/cpu/triggers.ts";
 import { Seeded } from "../epoch/seeded.ts";
@@ -111,4 +111,13 @@ Deno.test("where it stops because of memory, or before an instruction, its state
     assertEquals(stateOf(stopping), stateOf(plain));
   }
   assertEquals(by, new Set(["execute by hart", "store by hart", "store by walker"]));
+});
+
+Deno.test("where it returns after so many slow paths, its state is that of the step", () => {
+  const [early, plain] = [start(), start()];
+  for (let stop = 0; stop < 300; stop++) {
+    early.hart.run(STEPS, 1 + random.upTo(200));
+    plain.hart.run(early.hart.steps - plain.hart.steps);
+    assertEquals(stateOf(early), stateOf(plain));
+  }
 });
