@@ -1,11 +1,11 @@
 /** What fetching leaves to TypeScript: pages that are not in the fetch TLB, and instructions for one execution. */
 import { lengthOf } from "../isa/decoder.ts";
 import { FETCH_TLB, PAGE_BYTES, RAM, RAM_BASE, SINGLE_RECORDS } from "./layout.ts";
+import type { HartParts } from "./hart_parts.ts";
 import { ACCESS } from "./mmu.ts";
 import { PSEUDO } from "./operations.ts";
 import { place, RECORD_BYTES_PER_BYTE, RecordWriter } from "./record.ts";
 import { RELOAD } from "./record_emission.ts";
-import type { HartParts } from "./slow_paths.ts";
 
 const NOT_IN_RAM = -1;
 
