@@ -34,7 +34,7 @@ import { type Block, endingOf, type Region, targetOf } from "./region.ts";
 import type { RegionNotes } from "./notes.ts";
 import { Registers } from "./registers.ts";
 import { microEntries } from "./steady.ts";
-import { DISPATCHER, shapeOf, structure } from "./structure.ts";
+import { DISPATCHER, shapeOf, structure, withCopiedEntries } from "./structure.ts";
 
 const FRM_SHIFT = 5;
 
@@ -153,13 +153,18 @@ class RegionCode {
 
   emit(): Code {
     const entries = this.#region.entries.map((start) => this.#nodes.get(start)!);
-    const graph = {
+    const graph = withCopiedEntries({
       successors: [entries, ...this.#blocks.map((block) => this.#successors(block))],
-    };
+    });
+    const blocks = new Map(this.#blocks.map((block, index) => [index + 1, block]));
+    for (const [entry, copy] of graph.copies ?? []) blocks.set(copy, blocks.get(entry)!);
     const code = structure(graph, shapeOf(graph), {
-      emit: (node, way) => this.#block(this.#blocks[node - 1]!, way),
-      select: (labels) => this.#select(labels),
-      dispatch: (node) => this.#entry.set(i32.const(this.#blocks[node - 1]!.start)),
+      emit: (node, way) => this.#block(blocks.get(node)!, way),
+      select: (labels) =>
+        this.#select(
+          new Map(Array.from(labels, ([node, label]) => [blocks.get(node)!.start, label])),
+        ),
+      dispatch: (node) => this.#entry.set(i32.const(blocks.get(node)!.start)),
     });
     const { target } = this.#frame;
     return [this.#entry.set(i32.and(i32.wrap(target.get), i32.const(PAGE_BYTES - 1))), code];
@@ -232,15 +237,12 @@ class RegionCode {
 
   /** Goes to the block at `entry`, or leaves for `target` if none is. */
   #select(labels: ReadonlyMap<number, Label>): Code {
-    const starts = Array.from(labels, ([node]) => this.#blocks[node - 1]!.start);
-    const first = Math.min(...starts);
+    const first = Math.min(...labels.keys());
     const places: Label[] = Array.from(
-      { length: (Math.max(...starts) - first) / 2 + 1 },
+      { length: (Math.max(...labels.keys()) - first) / 2 + 1 },
       () => this.#frame.exit,
     );
-    for (const [node, label] of labels) {
-      places[(this.#blocks[node - 1]!.start - first) / 2] = label;
-    }
+    for (const [start, label] of labels) places[(start - first) / 2] = label;
     const index = i32.shr_u(i32.sub(this.#entry.get, i32.const(first)), i32.const(1));
     return brTable(index, places, this.#frame.exit);
   }

@@ -11,6 +11,8 @@ import { block, br, type Code, Label, loop } from "../../wasm/code.ts";
 export interface Graph {
   /** For each node where it goes to; the order means nothing. */
   readonly successors: readonly (readonly number[])[];
+  /** For entries that have a copy of their own for the dispatcher, which node that is. */
+  readonly copies?: ReadonlyMap<number, number>;
 }
 
 /** How to emit a node. */
@@ -34,6 +36,30 @@ export interface Shape {
   readonly order: readonly number[];
   /** The immediate dominator of each. */
   readonly dominators: readonly number[];
+  /** How many edges between other nodes go through the dispatcher. */
+  readonly detours: number;
+}
+
+/**
+ * The graph with a copy of each entry that is also gone to from elsewhere, if fewer edges make a detour then. A loop
+ * that is entered in its middle as well as at its header is no loop for WebAssembly; with a copy of the middle the
+ * way in leads to the header.
+ */
+export function withCopiedEntries(graph: Graph): Graph {
+  const plain = shapeOf(graph);
+  if (plain.detours === 0) return graph;
+  const [entries, ...others] = graph.successors;
+  const reached = new Set(others.flat());
+  const copies = new Map<number, number>();
+  const copied: (readonly number[])[] = [];
+  for (const entry of entries!) {
+    if (!reached.has(entry)) continue;
+    copies.set(entry, graph.successors.length + copied.length);
+    copied.push(graph.successors[entry]!);
+  }
+  const toCopies = entries!.map((entry) => copies.get(entry) ?? entry);
+  const split = { successors: [toCopies, ...others, ...copied], copies };
+  return shapeOf(split).detours < plain.detours ? split : graph;
 }
 
 /** Finds out what must go through the dispatcher, so that what is left is reducible. */
@@ -46,14 +72,17 @@ export function shapeOf(graph: Graph): Shape {
     const order = reversePostorder(successors);
     const dominators = immediateDominators(successors, order);
     const before = dispatched.size;
+    let detours = 0;
     successors.forEach((list, node) => {
       if (order[node]! < 0) return;
       for (const next of list) {
         const backwards = order[next]! <= order[node]!;
-        if (backwards && !dominates(next, node, dominators)) dispatched.add(next);
+        if (!backwards || dominates(next, node, dominators)) continue;
+        dispatched.add(graph.copies?.get(next) ?? next);
+        detours++;
       }
     });
-    if (dispatched.size === before) return { dispatched, order, dominators };
+    if (dispatched.size === before) return { dispatched, order, dominators, detours };
   }
 }
 

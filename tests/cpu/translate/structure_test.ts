@@ -1,7 +1,13 @@
 /** Control flow of any shape runs as structured code: also what no structured program has. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { DISPATCHER, shapeOf, structure } from "../../../lib/cpu/translate/structure.ts";
+import {
+  DISPATCHER,
+  type Graph,
+  shapeOf,
+  structure,
+  withCopiedEntries,
+} from "../../../lib/cpu/translate/structure.ts";
 import {
   block,
   br,
@@ -32,8 +38,8 @@ function walk(ways: Ways, entry: number, choices: bigint): number[] {
   return visited;
 }
 
-/** The same graph as code that tells which nodes it visits. */
-function compile(ways: Ways, entries: readonly number[]) {
+/** The same graph, prepared somehow, as code that tells which nodes it visits. */
+function compile(ways: Ways, entries: readonly number[], prepare: (graph: Graph) => Graph) {
   const visited: number[] = [];
   const module = new ModuleBuilder();
   const visit = module.importFunction("visit", { parameters: ["i32"], results: [] });
@@ -41,8 +47,10 @@ function compile(ways: Ways, entries: readonly number[]) {
   const [entry, choices] = builder.parameters as [Local, Local];
   const step = builder.local("i32");
   const exit = new Label();
-  const graph = { successors: [entries, ...ways] };
-  const emit = (node: number, way: (successor: number) => Code): Code => {
+  const graph = prepare({ successors: [entries, ...ways] });
+  const originals = new Map(Array.from(graph.copies ?? [], ([original, copy]) => [copy, original]));
+  const emit = (copy: number, way: (successor: number) => Code): Code => {
+    const node = originals.get(copy) ?? copy;
     const [first, second] = ways[node - 1]!;
     const bit = i32.wrap(i64.and(i64.shr_u(choices.get, i64.extend_u(step.get)), i64.const(1)));
     const index = builder.local("i32");
@@ -55,7 +63,10 @@ function compile(ways: Ways, entries: readonly number[]) {
     ];
   };
   const select = (labels: ReadonlyMap<number, Label>): Code => {
-    const table = ways.map((_, index) => labels.get(index + 1) ?? exit);
+    const table = ways.map((_, index) => {
+      const copy = graph.copies?.get(index + 1);
+      return labels.get(copy ?? index + 1) ?? exit;
+    });
     return brTable(i32.sub(entry.get, i32.const(1)), table, exit);
   };
   const dispatch = (node: number): Code => entry.set(i32.const(node));
@@ -90,10 +101,12 @@ Deno.test("structured code visits the nodes that the graph says, from every entr
       graphs,
       fc.array(word, { minLength: 4, maxLength: 4 }),
       ({ ways, entries }, words) => {
-        const run = compile(ways, entries);
-        for (const entry of entries) {
-          for (const choices of words) {
-            assertEquals(run(entry, choices), walk(ways, entry, choices));
+        for (const prepare of [(graph: Graph) => graph, withCopiedEntries]) {
+          const run = compile(ways, entries, prepare);
+          for (const entry of entries) {
+            for (const choices of words) {
+              assertEquals(run(entry, choices), walk(ways, entry, choices));
+            }
           }
         }
       },
@@ -108,4 +121,20 @@ Deno.test("only what has no structured form goes through the dispatcher", () => 
   const twoHeaded = shapeOf({ successors: [[1], [2, 3], [3], [2]] });
   assertEquals(twoHeaded.dispatched.size, 2);
   assert(!twoHeaded.dispatched.has(DISPATCHER));
+});
+
+Deno.test("a loop that is entered in its middle has a copy of that on the way to its header", () => {
+  // 1 is gone to at first; 2 and 3 make a loop with 2 as its header.
+  const graph = { successors: [[3, 1], [2], [3], [2]] };
+  assertEquals(shapeOf(graph).detours, 1);
+  const split = withCopiedEntries(graph);
+  assertEquals([...split.copies ?? []], [[3, 4]]);
+  assertEquals(shapeOf(split).detours, 0);
+});
+
+Deno.test("no entry is copied in vain", () => {
+  const reducible = { successors: [[1], [2], [2, 1]] };
+  assertEquals(withCopiedEntries(reducible), reducible);
+  const twoHeaded = { successors: [[1], [2, 3], [3], [2]] };
+  assertEquals(withCopiedEntries(twoHeaded), twoHeaded);
 });
