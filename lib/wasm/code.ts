@@ -182,6 +182,8 @@ export const i64 = {
   extend_u: unary(0xad),
   /** The low 32 bits of a 64-bit value, sign-extended. */
   extend32_s: unary(0xc4),
+  /** The integer part of a 64-bit floating-point value that is in its range. */
+  trunc_f64_s: unary(0xb0),
   /** The bits of a 64-bit floating-point value. */
   reinterpret: unary(0xbd),
 };
@@ -190,12 +192,19 @@ export const i64 = {
 export const f32 = {
   eq: binary(0x5b),
   lt: binary(0x5d),
+  gt: binary(0x5e),
   le: binary(0x5f),
+  /** The value without its sign. */
+  abs: unary(0x8b),
   sqrt: unary(0x91),
   add: binary(0x92),
   sub: binary(0x93),
   mul: binary(0x94),
   div: binary(0x95),
+  /** The nearest one to a 64-bit signed integer. */
+  convert_i64_s: unary(0xb4),
+  /** The same of an unsigned one. */
+  convert_i64_u: unary(0xb5),
   /** The nearest one to a 64-bit floating-point value. */
   demote: unary(0xb6),
   /** The value with these bits. */
@@ -206,7 +215,11 @@ export const f32 = {
 export const f64 = {
   eq: binary(0x61),
   lt: binary(0x63),
+  gt: binary(0x64),
   le: binary(0x65),
+  ge: binary(0x66),
+  /** The value without its sign. */
+  abs: unary(0x99),
   sqrt: unary(0x9f),
   add: binary(0xa0),
   sub: binary(0xa1),
@@ -216,6 +229,10 @@ export const f64 = {
   convert_i32_s: unary(0xb7),
   /** The same of an unsigned one. */
   convert_i32_u: unary(0xb8),
+  /** The nearest one to a 64-bit signed integer. */
+  convert_i64_s: unary(0xb9),
+  /** The same of an unsigned one. */
+  convert_i64_u: unary(0xba),
   /** A 32-bit floating-point value, which it can always hold. */
   promote: unary(0xbb),
   /** The value with these bits. */

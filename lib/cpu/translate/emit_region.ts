@@ -191,9 +191,10 @@ class RegionCode {
       when(unlikely(i32.lt_s(remaining.get, i32.const(steps))), stopAt(this.#frame, start)),
       remaining.set(i32.sub(remaining.get, i32.const(steps))),
     ];
+    const known = { floatIsOn: false, floatIsDirty: false, roundingIsLegal: false };
     let outcome: Outcome = { kind: "next" };
     instructions.forEach((placed, index) => {
-      const emitted = emitInstruction(this.#frame, placed, steps - 1 - index);
+      const emitted = emitInstruction(this.#frame, placed, steps - 1 - index, known);
       code.push(this.#notes?.mark({ kind: "instruction", placed }) ?? "", emitted.code);
       outcome = emitted.outcome;
     });

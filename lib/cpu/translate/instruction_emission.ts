@@ -6,6 +6,7 @@
  */
 import type { Emission, FloatRoutine, Width } from "../../isa/emission.ts";
 import {
+  block,
   br,
   brIf,
   call,
@@ -14,7 +15,7 @@ import {
   either,
   i32,
   i64,
-  type Label,
+  Label,
   likely,
   type Local,
   unlikely,
@@ -29,6 +30,7 @@ import type { Placed } from "../record.ts";
 import { loadOf, storeOf } from "../record_emission.ts";
 import type { FloatFunctions } from "../soft_float.ts";
 import { ENTRY_VALUE, entryOf, tagOf } from "../tlb_emission.ts";
+import { onHost } from "./host_arithmetic.ts";
 import { destinationOf, type Registers } from "./registers.ts";
 import { after } from "./region.ts";
 
@@ -78,6 +80,16 @@ export interface RegionImports {
   readonly float: FloatFunctions | undefined;
 }
 
+/** What instructions of a block have found out, which holds for those after them. */
+export interface KnownInBlock {
+  /** Floating point is on. */
+  floatIsOn: boolean;
+  /** Its state is dirty. */
+  floatIsDirty: boolean;
+  /** The dynamic rounding mode is one. */
+  roundingIsLegal: boolean;
+}
+
 /** How control goes on after an instruction that ends its block. */
 export type Outcome =
   | { readonly kind: "branch"; readonly condition: Code }
@@ -105,13 +117,15 @@ export function stopAt(frame: RegionFrame, pageOffset: number): Code {
 /**
  * Emits one instruction.
  * @param stepsAfter Steps of the block after this one.
+ * @param known What the block has found out so far.
  */
 export function emitInstruction(
   frame: RegionFrame,
   placed: Placed,
   stepsAfter: number,
+  known: KnownInBlock,
 ): { readonly code: Code; readonly outcome: Outcome } {
-  const emission = new InstructionEmission(frame, placed, stepsAfter);
+  const emission = new InstructionEmission(frame, placed, stepsAfter, known);
   placed.decoded.instruction.meaning(emission);
   return { code: emission.code, outcome: emission.outcome };
 }
@@ -122,8 +136,10 @@ class InstructionEmission implements Emission {
   readonly #frame: RegionFrame;
   readonly #placed: Placed;
   readonly #stepsAfter: number;
+  readonly #known: KnownInBlock;
 
-  constructor(frame: RegionFrame, placed: Placed, stepsAfter: number) {
+  constructor(frame: RegionFrame, placed: Placed, stepsAfter: number, known: KnownInBlock) {
+    this.#known = known;
     this.#frame = frame;
     this.#placed = placed;
     this.#stepsAfter = stepsAfter;
@@ -174,10 +190,12 @@ class InstructionEmission implements Emission {
 
   fd(value: Code): void {
     const { registers, floatStatus } = this.#frame;
+    this.code.push(registers.set("f", this.#placed.decoded.rd, value));
+    if (this.#known.floatIsDirty) return;
+    this.#known.floatIsDirty = true;
     const dirty = i32.const(MSTATUS.FS);
     const status = i32.load(i32.const(0), fieldOffset.mstatus);
     this.code.push(
-      registers.set("f", this.#placed.decoded.rd, value),
       when(unlikely(i32.ne(floatStatus.get, dirty)), [
         floatStatus.set(dirty),
         i32.store(i32.const(0), i32.or(status, dirty), fieldOffset.mstatus),
@@ -186,6 +204,8 @@ class InstructionEmission implements Emission {
   }
 
   requireFloat(): void {
+    if (this.#known.floatIsOn) return;
+    this.#known.floatIsOn = true;
     this.code.push(
       when(unlikely(i32.eqz(this.#frame.floatStatus.get)), this.#leaveToInterpreter()),
     );
@@ -195,19 +215,39 @@ class InstructionEmission implements Emission {
     const { imm } = this.#placed.decoded;
     const { dynamicRounding } = this.#frame;
     if (imm <= LAST_ROUNDING) return i32.const(imm);
+    if (imm === DYNAMIC && this.#known.roundingIsLegal) return dynamicRounding.get;
     const isReserved = imm === DYNAMIC
       ? i32.gt_u(dynamicRounding.get, i32.const(LAST_ROUNDING))
       : i32.const(1);
     this.code.push(when(unlikely(isReserved), this.#leaveToInterpreter()));
+    this.#known.roundingIsLegal = true;
     return dynamicRounding.get;
   }
 
   float(routine: FloatRoutine, rounding: Code, ...operands: readonly Code[]): Code {
-    return call(this.#frame.imports.float!.routines[routine], ...operands, rounding);
+    const { builder, imports } = this.#frame;
+    const exactly = call(imports.float!.routines[routine], ...operands, rounding);
+    const host = onHost(routine, this.#placed.decoded.imm, operands);
+    if (host === undefined) return exactly;
+    const result = builder.local(host.type);
+    const answer = builder.local("i64");
+    const [otherwise, done] = [new Label(), new Label()];
+    this.code.push(
+      result.set(host.value),
+      block(done, [
+        block(otherwise, [
+          host.conditions(result.get).map((met) => brIf(otherwise, unlikely(i32.eqz(met)))),
+          answer.set(host.answer(result.get)),
+          br(done),
+        ]),
+        answer.set(exactly),
+      ]),
+    );
+    return answer.get;
   }
 
   raise(flags: Code): void {
-    this.code.push(call(this.#frame.imports.float!.raise, flags));
+    this.code.push(when(unlikely(flags), call(this.#frame.imports.float!.raise, flags)));
   }
 
   load(address: Code, width: Width, extend: "signed" | "unsigned"): Code {
