@@ -347,6 +347,11 @@ export class Machine {
     this.#hart.arm(triggers, listener);
   }
 
+  /** Whether hot code is translated, if the engine does. Single steps are quicker without, by far. */
+  set translating(value: boolean) {
+    this.#hart.translating = value;
+  }
+
   /** Tells of each translation of code from now on; invisible to the guest. */
   watchTranslations(watcher: (linked: LinkedModule) => void): void {
     this.#hart.watchTranslations(watcher);

@@ -202,6 +202,13 @@ export class Hart {
     this.dropCaches();
   }
 
+  /** Whether hot code is translated, if the engine does. Single steps are quicker without, by far. */
+  set translating(value: boolean) {
+    if (!this.#translator) return;
+    this.#translator.isResting = !value;
+    if (!value) this.dropCaches();
+  }
+
   /** Tells of each translation from now on; in vain when the engine does not translate. */
   watchTranslations(watcher: (linked: LinkedModule) => void): void {
     if (this.#translator) this.#translator.watcher = watcher;

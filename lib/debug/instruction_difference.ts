@@ -6,7 +6,6 @@ import {
   type PageDifference,
   pageDifferences,
 } from "./machine_difference.ts";
-import { readyForSingleSteps } from "./single_steps.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 import type { Timeline } from "./timeline.ts";
 import { Tracer } from "./tracer.ts";
@@ -113,10 +112,10 @@ async function firstWithin(
 async function digests(timeline: Timeline, from: number, to: number): Promise<Int32Array> {
   const found = new Int32Array(to - from);
   await timeline.seek(timeline.momentAt(from)!);
-  readyForSingleSteps(timeline.machine);
-  const digester = new HartDigester(timeline.machine);
+  const { machine } = timeline;
+  machine.translating = false;
+  const digester = new HartDigester(machine);
   await timeline.runBy(timeline.momentAt(to)!, (replica, steps) => {
-    const { machine } = replica;
     let step = machine.steps;
     const end = step + steps;
     do {
@@ -127,6 +126,7 @@ async function digests(timeline: Timeline, from: number, to: number): Promise<In
       step++;
     } while (step < end && replica.record);
   });
+  machine.translating = true;
   return found;
 }
 

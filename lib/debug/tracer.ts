@@ -6,7 +6,6 @@ import type { Replica } from "../epoch/replica.ts";
 import { disassemble } from "../isa/disassembler.ts";
 import { causeText } from "./cause_text.ts";
 import { NextInstruction } from "./next_instruction.ts";
-import { readyForSingleSteps } from "./single_steps.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 
 /** Lines that are remembered by the address of their instruction; a power of two. */
@@ -26,9 +25,9 @@ export class Tracer {
   readonly #lines: string[] = Array<string>(LINES).fill("");
   readonly #keys = new Int32Array(3 * LINES);
 
-  /** Executes nothing yet. The machine is armed with nothing else meanwhile. */
+  /** Executes nothing yet. The machine translates nothing from now on. */
   constructor(machine: Machine, symbols?: SymbolTable) {
-    readyForSingleSteps(machine);
+    machine.translating = false;
     const { memory } = machine;
     this.#symbols = symbols;
     this.#words = new Int32Array(memory.memory.buffer);

@@ -57,6 +57,8 @@ export class Translator implements CodeListener {
   readonly #changes = new Map<number, number>();
   /** Hears of each module that is linked. */
   watcher: ((linked: LinkedModule) => void) | undefined;
+  /** Whether nothing more is translated. */
+  isResting = false;
   #free: number[] = [];
   #bytes = 0;
 
@@ -83,6 +85,7 @@ export class Translator implements CodeListener {
 
   /** The code of a record is hot. It is translated when the interpreter has returned. */
   hot(record: number): void {
+    if (this.isResting) return;
     const { ramPage, pageOffset } = this.#parts.code.locate(record);
     if (this.#parts.code.hasEntry(ramPage, pageOffset)) return;
     if ((this.#changes.get(ramPage) ?? 0) >= MOST_CHANGES) return;
