@@ -63,8 +63,12 @@ class GdbSession {
   #interruptedUpTo = 0;
   /** How many of them wait for their answer to be sent. */
   #unanswered = 0;
+  /** Whether the last answer came so late that gdb may have refused to wait for it. */
+  #wasLate = false;
   /** The packet that came last. */
   #asked = "";
+  /** When that was, milliseconds. */
+  #askedAt = 0;
   #last: Uint8Array = new Uint8Array();
 
   constructor({ readable, writable }: GdbConnection) {
@@ -122,12 +126,14 @@ class GdbSession {
     if (event.kind === "interrupt") return this.#interrupt();
     // Whoever wants acknowledgements asks one thing at a time, and again when the answer is late.
     const isLate = this.#acknowledges && this.#unanswered > 0;
-    if (event.kind === "refused" && isLate) return;
+    // It has refused to wait for an answer, which may have met its refusal on the way.
+    if (event.kind === "refused" && (isLate || this.#wasLate)) return;
     // At once: what is asked for may take longer than an acknowledgement is waited for.
     if (event.kind === "packet" || event.kind === "oversized") this.#acknowledge();
     if (event.kind === "packet") {
       if (isLate && event.text === this.#asked) return;
       this.#asked = event.text;
+      this.#askedAt = performance.now();
     }
     this.#waiting.push(event);
     this.#received++;
@@ -169,6 +175,8 @@ class GdbSession {
     }
     // Who has the answer may ask the same again.
     this.#unanswered--;
+    // On a host that is overloaded what keeps gdb waiting is late, too.
+    this.#wasLate = performance.now() - this.#askedAt > 2 * PATIENCE_MILLISECONDS;
     if (this.#last.length > 0) await this.#write(this.#last);
   }
 

@@ -28,7 +28,7 @@ export async function enterIndexed(
   const { memory, log } = playhead;
   const image = playhead.lastMachine?.image ?? await readBootImage(log);
   playhead.leave();
-  memory.clear();
+  playhead.blankMemory();
   const isThere = new Uint8Array(memory.ramBytes / pageBytes);
   let assembled: AssembledSnapshot | undefined;
   for (const file of index.chainOf(snapshot)) {

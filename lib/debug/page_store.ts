@@ -139,7 +139,9 @@ export class PageStore {
     this.#memory.write(GuestMemory.ramBase + page * pageBytes, new Uint8Array(buffer));
   }
 
-  #holds(page: number, { words }: Page): boolean {
+  #holds(page: number, content: Page): boolean {
+    if (content === ZERO) return this.#zeros.has(page);
+    const { words } = content;
     const here = this.#words;
     for (let at = 0, from = page * PAGE_WORDS; at < PAGE_WORDS; at++) {
       if (here[from + at] !== words[at]) return false;

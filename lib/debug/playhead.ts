@@ -2,6 +2,7 @@
 import type { Machine } from "../board/machine.ts";
 import { GuestMemory } from "../cpu/memory.ts";
 import { DivergenceError } from "../epoch/divergence.ts";
+import { ZeroPages } from "../cpu/zero_pages.ts";
 import type { EpochRecord } from "../epoch/record.ts";
 import type { Replica, ReplicaEvents } from "../epoch/replica.ts";
 import { pageBytes } from "../log/limits.ts";
@@ -12,6 +13,8 @@ import { ChangedPages } from "./changed_pages.ts";
 import type { KeySnapshot, Place } from "./log_map.ts";
 import type { Moment } from "./moment.ts";
 import type { LogCursor, StoredLog } from "./stored_log.ts";
+
+const ZERO_PAGE = new Uint8Array(pageBytes);
 
 /**
  * Where a replay stands in its log. Every epoch that it executes to its end is compared with the digests
@@ -25,6 +28,8 @@ export class Playhead {
   /** What replicas tell of themselves; for whoever makes one. */
   readonly events: ReplicaEvents = { console: (bytes) => this.onConsole?.(bytes) };
   readonly #changed: ChangedPages;
+  /** There once somebody may have written to memory. */
+  #zeros: ZeroPages | undefined;
   #replica: Replica | undefined;
   #isSound = false;
   #cursor: LogCursor | undefined;
@@ -80,6 +85,18 @@ export class Playhead {
     this.#replica?.machine.arm([], () => false);
   }
 
+  /** Makes RAM zeros, all of it. */
+  blankMemory(): void {
+    const isFresh = this.#zeros === undefined;
+    this.#zeros ??= new ZeroPages(this.memory);
+    // Nobody has written to it, and a first look at each page would take longer than all that follows.
+    if (isFresh) return;
+    for (let page = 0; page < this.memory.ramBytes / pageBytes; page++) {
+      if (this.#zeros.has(page)) continue;
+      this.memory.write(GuestMemory.ramBase + page * pageBytes, ZERO_PAGE);
+    }
+  }
+
   /** Puts a replica here, whose machine lives in {@linkcode memory}. */
   put(replica: Replica): void {
     this.#replica = replica;
@@ -95,7 +112,7 @@ export class Playhead {
    */
   async enter(snapshot: KeySnapshot): Promise<void> {
     this.leave();
-    this.memory.clear();
+    this.blankMemory();
     const restorer = new SnapshotRestorer(this.log.header, this.memory);
     const cursor = this.log.recordsAfter(snapshot.before);
     for (;;) {

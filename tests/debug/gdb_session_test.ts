@@ -295,6 +295,7 @@ Deno.test("while the recording is opened gdb is kept waiting, by what it skips",
     while (!answer.includes("#")) answer += await next();
     assertMatch(answer, /^\n*\$QC1#c5$/);
     await asked;
+    await writer.write(new TextEncoder().encode("-"));
     // The same again once it has been answered is another question.
     await writer.write(request("qC"));
     assertEquals([await next(), await next()], ["+", "$QC1#c5"]);
