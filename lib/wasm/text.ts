@@ -105,15 +105,17 @@ class BodyText {
 
   #plain(mnemonic: Mnemonic, at: number, pending: Pending[]): void {
     const { text, operands, results } = this.#immediates(mnemonic);
-    const taken = pending.splice(Math.max(0, pending.length - operands));
+    // What several values stand for at once, or values from before the block, cannot stand inside.
+    const isFolded = operands <= pending.length;
+    const taken = isFolded ? pending.splice(pending.length - operands) : [];
     const folded = `(${[mnemonic.name + text, ...taken.map((value) => value.text)].join(" ")})`;
-    this.#give({ at: taken[0]?.at ?? at, text: folded }, results, pending);
+    this.#give({ at: taken[0]?.at ?? at, text: folded }, isFolded ? results : 0, pending);
   }
 
-  /** What it leaves waits to be taken; what leaves nothing is a statement, and so is all before it. */
+  /** The one value that it leaves waits to be taken; anything else is a statement, and so is all before it. */
   #give(value: Pending, results: number, pending: Pending[]): void {
     pending.push(value);
-    if (results > 0) return;
+    if (results === 1) return;
     for (const each of pending.splice(0)) this.#line(each.at, each.text);
   }
 

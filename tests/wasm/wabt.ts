@@ -1,4 +1,5 @@
 /** The WebAssembly Binary Toolkit's disassembler: what is compared with. */
+import { assertEquals } from "@std/assert";
 import wabt from "wabt";
 
 const toolkit = await wabt();
@@ -25,4 +26,13 @@ export function wabtFunctions(binary: Uint8Array): readonly string[] {
 /** Text without the white space that means nothing. */
 export function normalised(text: string): string {
   return text.replaceAll(/\s+/g, " ").replaceAll(/ ?([()]) ?/g, "$1").trim();
+}
+
+/** Long texts are the same; when not, shows where they part. */
+export function assertSameText(actual: string, expected: string): void {
+  if (actual === expected) return;
+  let at = 0;
+  while (actual[at] === expected[at]) at++;
+  const around = (text: string) => text.slice(Math.max(0, at - 200), at + 100);
+  assertEquals(around(actual), around(expected));
 }
