@@ -116,7 +116,7 @@ export async function powerOn(
 export function hostOptions(
   given: Arguments,
   reporter: Reporter,
-): Pick<LiveOptions, "clock" | "loop" | "policy" | "limits" | "note"> {
+): Pick<LiveOptions, "clock" | "loop" | "policy" | "limits" | "note" | "snapshotThread"> {
   const epochSteps = given.value(epochStepsOption);
   const policy: EpochPolicy = epochSteps === undefined
     ? DEFAULT_POLICY
@@ -127,6 +127,7 @@ export function hostOptions(
     policy,
     limits: DEFAULT_LIMITS,
     note: reporter.note,
+    snapshotThread: true,
   };
 }
 

@@ -32,17 +32,20 @@ const PRIME = [
 const RAM_PIECE_BYTES = 1 << 20;
 const STRIPE_BYTES = 32;
 
+/** What is looked at. */
+export type DigestedMemory = Pick<GuestMemory, "memory" | "ramBytes">;
+
 type Hash = (address: number, length: number, seed: bigint) => bigint;
 
 let hashModule: WebAssembly.Module | undefined;
 
 /** Computes 64-bit digests of a guest memory. Not cryptographic: they find divergence, not forgery. */
 export class Digester {
-  readonly #memory: GuestMemory;
+  readonly #memory: DigestedMemory;
   readonly #hash: Hash;
 
   /** Looks at this memory whenever it is asked. */
-  constructor(memory: GuestMemory) {
+  constructor(memory: DigestedMemory) {
     this.#memory = memory;
     hashModule ??= new WebAssembly.Module(generateHash());
     const instance = new WebAssembly.Instance(hashModule, { lockstep: { memory: memory.memory } });

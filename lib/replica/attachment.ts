@@ -10,6 +10,7 @@ import { errorText } from "../host/fault.ts";
 import type { LogStatistics } from "../log/log_statistics.ts";
 import { ReturnDecoder } from "../log/record_decoder.ts";
 import { RecordEncoder } from "../log/record_encoder.ts";
+import type { Wait } from "../log/snapshot_records.ts";
 import type { ByteStream } from "./transport.ts";
 
 /** Bytes queued for one member beyond which the guest is slowed down. */
@@ -17,8 +18,8 @@ export const SEND_BUFFER_BYTES = 4 << 20;
 /** Records are gathered into writes of about this size. */
 const WRITE_BYTES = 256 << 10;
 
-/** Records that are made as the stream takes them; `undefined` where others may have a turn. */
-export type PendingRecords = Iterator<LogRecord | undefined>;
+/** Records that are made as the stream takes them, and what to do before the next. */
+export type PendingRecords = Iterator<LogRecord | Wait>;
 
 /** What an attachment tells about itself as it happens. */
 export interface AttachmentEvents {
@@ -162,6 +163,10 @@ export class Attachment {
           await hostLoop.turn("callers");
           continue;
         }
+        if (bytes instanceof Promise) {
+          await bytes;
+          continue;
+        }
         await this.#writer.write(bytes);
         this.#sentBytes += bytes.length;
         if (!this.twoWay) this.#acknowledge(this.#encoder.records - 1);
@@ -175,14 +180,17 @@ export class Attachment {
     }
   }
 
-  /** The next piece to write, or that others have a turn first; undefined when nothing is queued. */
-  #nextBytes(): Uint8Array | "turn" | undefined {
+  /** The next piece to write, or what is to happen first; undefined when nothing is queued. */
+  #nextBytes(): Uint8Array | "turn" | Promise<unknown> | undefined {
     for (;;) {
       const first = this.#queue[0];
       if (first === undefined) return undefined;
       if (!("next" in first)) return this.#gather();
       const { value, done } = first.next();
-      if (!done) return value === undefined ? "turn" : this.#encode(value);
+      if (!done) {
+        if (value instanceof Promise) return value;
+        return value === undefined ? "turn" : this.#encode(value);
+      }
       this.#queue.shift();
       this.#snapshots--;
     }

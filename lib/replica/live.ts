@@ -195,6 +195,7 @@ export class LiveMachine implements Outlet {
    */
   logInto(files: LogFiles, limitBytes: number, lost: (reason: string) => void): void {
     const nobody = { name: files.nameOf(1), close: () => Promise.resolve() };
+    this.#expectSnapshots();
     this.#letIn(nobody, () => {
       const begin = (stream: ByteStream, events: AttachmentEvents) =>
         this.#attachment(undefined, stream, events, false);
@@ -221,8 +222,9 @@ export class LiveMachine implements Outlet {
   }
 
   /** Makes ready for readers that join later: their snapshot then pauses the guest for a copy only. */
-  expectReaders(): Promise<void> {
-    return this.#shelf.warm(this.#options.loop);
+  async expectReaders(): Promise<void> {
+    await this.#shelf.warm(this.#options.loop);
+    this.#expectSnapshots();
   }
 
   /** Goes on with a log that this machine wrote while it was a backup. */
@@ -237,6 +239,7 @@ export class LiveMachine implements Outlet {
    */
   async run(promotion?: LivePromotion): Promise<EndRecord> {
     const stopWatching = this.#options.loop.every(WATCH_TICKS, () => this.#watch());
+    if (this.#options.snapshotEverySteps !== undefined) this.#expectSnapshots();
     this.#start(promotion !== undefined);
     try {
       if (promotion) this.#takeOver(promotion);
@@ -256,6 +259,7 @@ export class LiveMachine implements Outlet {
       this.#dispatcher.close();
       stopWatching();
       for (const log of this.#logs) log.close();
+      this.#shelf.close();
     }
   }
 
@@ -287,6 +291,10 @@ export class LiveMachine implements Outlet {
   #tell(text: string): void {
     this.#options.note(text);
     for (const log of this.#logs) log.send({ kind: "note", text });
+  }
+
+  #expectSnapshots(): void {
+    if (this.#options.snapshotThread === true && this.#phase !== "over") this.#shelf.expectMany();
   }
 
   #snapshotLogs(): void {

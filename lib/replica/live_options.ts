@@ -42,6 +42,8 @@ export interface LiveOptions {
   readonly outputs: HeaderOutputs;
   /** A key snapshot goes into log files at least every so many steps; absent: none but the first. */
   readonly snapshotEverySteps?: number;
+  /** Where several snapshots are to come a thread of their own packs and digests them. */
+  readonly snapshotThread?: boolean;
 }
 
 /** What a promoted machine starts with. */

@@ -8,7 +8,8 @@ import { GuestMemory } from "../cpu/memory.ts";
 import type { ZeroPages } from "../cpu/zero_pages.ts";
 import type { HostLoop } from "../epoch/host.ts";
 import { pageBytes } from "../log/limits.ts";
-import type { Page } from "../log/snapshot_records.ts";
+import { type Page, settled, type Wait } from "../log/snapshot_records.ts";
+import type { SnapshotWorker } from "./snapshot_worker.ts";
 
 /** Bytes made ready, or copied, between two turns of the event loop. */
 const SLICE_BYTES = 1 << 20;
@@ -42,9 +43,10 @@ export class RamCopy {
     return copy;
   }
 
-  /** These pages have been written in the memory that this is a copy of. */
-  outdate(pages: readonly number[]): void {
-    for (const page of pages) this.#outdated[page] = 1;
+  /** These pages have been written in the memory that this is a copy of; any may have been. */
+  outdate(pages: readonly number[] | "any"): void {
+    if (pages === "any") this.#outdated.fill(1);
+    else for (const page of pages) this.#outdated[page] = 1;
   }
 
   /**
@@ -119,8 +121,9 @@ export class RamCopy {
     }
   }
 
-  /** Digest of all of it, in pieces of some milliseconds. */
-  digest(): Generator<undefined, bigint, undefined> {
-    return this.#digester.ramInPieces();
+  /** Digest of all of it: by the worker, or here in pieces of some milliseconds. */
+  *digest(worker?: SnapshotWorker): Generator<Wait, bigint, undefined> {
+    const elsewhere = worker?.digest(this.#memory);
+    return yield* elsewhere ? settled(elsewhere) : this.#digester.ramInPieces();
   }
 }

@@ -7,9 +7,10 @@ import type { TimeBase } from "../board/environment.ts";
 import type { Machine } from "../board/machine.ts";
 import { ZeroPages } from "../cpu/zero_pages.ts";
 import type { HostClock, HostLoop } from "../epoch/host.ts";
-import { type SnapshotRecords, snapshotRecords } from "../log/snapshot_records.ts";
+import { type SnapshotRecords, snapshotRecords, type Wait } from "../log/snapshot_records.ts";
 import { pageBytes } from "../log/limits.ts";
 import { RamCopy } from "./ram_copy.ts";
+import { SnapshotWorker } from "./snapshot_worker.ts";
 
 /** Everything in a snapshot but pages: state, operations, frames. */
 const STATE_BYTES = 1 << 20;
@@ -20,8 +21,9 @@ export class SnapshotShelf {
   readonly #zeros: ZeroPages;
   /** At most one: several that were needed at once are not kept. */
   readonly #free: RamCopy[] = [];
-  /** All there are: the free one, and those whose snapshots are on their way. */
-  readonly #copies = new Set<RamCopy>();
+  /** All there are: the free one, and those whose snapshots are on their way, unless they are called off. */
+  readonly #copies = new Set<WeakRef<RamCopy>>();
+  readonly #worker = new SnapshotWorker();
   #pauseTicks = 0;
   #largestBytes = 0;
 
@@ -57,7 +59,21 @@ export class SnapshotShelf {
   epochEnded(): void {
     if (this.#copies.size === 0) return;
     const pages = this.#machine.memory.writtenPages();
-    for (const copy of this.#copies) copy.outdate(pages);
+    for (const reference of this.#copies) {
+      const copy = reference.deref();
+      if (copy) copy.outdate(pages);
+      else this.#copies.delete(reference);
+    }
+  }
+
+  /** Several snapshots are to come: from now on another thread packs and digests them. */
+  expectMany(): void {
+    this.#worker.start();
+  }
+
+  /** No snapshot is asked for any more. */
+  close(): void {
+    this.#worker.close();
   }
 
   /**
@@ -76,11 +92,12 @@ export class SnapshotShelf {
   }
 
   /**
-   * As {@linkcode take}, for a machine that nobody runs before this is done: others have a turn now and
-   * then, so that a backup goes on acknowledging.
+   * As {@linkcode take}, for a machine that nobody runs before this is done, and of whose epochs nobody has
+   * told: others have a turn now and then, so that a backup goes on acknowledging.
    */
   async takeStanding(epoch: number, time: TimeBase, loop: HostLoop): Promise<SnapshotRecords> {
     const copy = this.#buffer();
+    copy.outdate("any");
     for (const _ of copy.taking(this.#machine.memory, this.#zeros)) await loop.turn();
     return this.#snapshotOf(copy, epoch, time);
   }
@@ -94,7 +111,7 @@ export class SnapshotShelf {
   }
 
   #keep(copy: RamCopy): RamCopy {
-    this.#copies.add(copy);
+    this.#copies.add(new WeakRef(copy));
     return copy;
   }
 
@@ -109,7 +126,8 @@ export class SnapshotShelf {
       ...{ epoch, time, steps, state, operations },
       image: machine.image.pages(),
       ram: copy.pages(),
-      digest: digestOf(copy, digestWith),
+      digest: digestOf(copy, digestWith, this.#worker),
+      pack: (data) => this.#worker.pack(data),
     }));
   }
 
@@ -126,7 +144,6 @@ export class SnapshotShelf {
 
   #putBack(copy: RamCopy): void {
     if (this.#free.length === 0) this.#free.push(copy);
-    else this.#copies.delete(copy);
   }
 }
 
@@ -142,6 +159,7 @@ function imageBytes({ segments }: BootImage): number {
 function* digestOf(
   copy: RamCopy,
   digestWith: (ramDigest: bigint) => bigint,
-): Generator<undefined, bigint, undefined> {
-  return digestWith(yield* copy.digest());
+  worker: SnapshotWorker,
+): Generator<Wait, bigint, undefined> {
+  return digestWith(yield* copy.digest(worker));
 }

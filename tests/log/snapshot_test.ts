@@ -14,6 +14,7 @@ import {
   type SnapshotParts,
   snapshotRecords as records,
 } from "../../lib/log/snapshot_records.ts";
+import { atOnce } from "./at_once.ts";
 import { decodeAll, encodeAll, sampleRecords, sampleState } from "./sample_log.ts";
 
 const header: HeaderRecord = {
@@ -38,7 +39,7 @@ const operations: readonly Operation[] = [
 
 /** The records of a snapshot, without the places where others have a turn. */
 function snapshotRecords(snapshot: SnapshotParts): readonly LogRecord[] {
-  return [...records(snapshot)].filter((record) => record !== undefined);
+  return atOnce(records(snapshot));
 }
 
 function memoryWith(pages: Iterable<Page>): Uint8Array {

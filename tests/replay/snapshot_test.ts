@@ -10,6 +10,7 @@ import { replay } from "../../lib/replica/replaying.ts";
 import { SnapshotRestorer } from "../../lib/replica/restore.ts";
 import { SnapshotShelf } from "../../lib/replica/snapshot_shelf.ts";
 import { SimulatedClock } from "../../lib/host/clock.ts";
+import { atOnce } from "../log/at_once.ts";
 import { freshOptions, guestCases } from "./guest_cases.ts";
 import { logOf, recordsOf } from "./log_editing.ts";
 import { streamOf } from "./playing.ts";
@@ -45,8 +46,7 @@ for (const [name, which] of Object.entries(guestCases)) {
       }));
       const replica = placed.map((item) => restorer.accept(item, {})).at(-1)!;
       const shelf = new SnapshotShelf(replica.machine);
-      const again = [...shelf.take(replica.epoch, replica.time, new SimulatedClock())]
-        .filter((record) => record !== undefined);
+      const again = atOnce(shelf.take(replica.epoch, replica.time, new SimulatedClock()));
       assertEquals(logOf([header, ...again]), logOf([header, ...snapshot]));
     }
   });

@@ -4,12 +4,12 @@ import type { LogRecord } from "../../lib/epoch/record.ts";
 import { SystemClock } from "../../lib/host/clock.ts";
 import { hostLoop } from "../../lib/host/event_loop.ts";
 import { pause } from "../../lib/host/pause.ts";
-import type { SnapshotRecords } from "../../lib/log/snapshot_records.ts";
 import type { PendingRecords } from "../../lib/replica/attachment.ts";
 import { DebugCopy, DebugCopyStart } from "../../lib/replica/debug_copy.ts";
 import { replay } from "../../lib/replica/replaying.ts";
 import { SnapshotShelf } from "../../lib/replica/snapshot_shelf.ts";
 import type { ByteStream } from "../../lib/replica/transport.ts";
+import { atOnce } from "../log/at_once.ts";
 import { sampleRecords } from "../log/sample_log.ts";
 import { enter, logOf, recordsOf } from "../replay/log_editing.ts";
 import { recordGuest } from "../replay/recording.ts";
@@ -107,15 +107,14 @@ Deno.test("a snapshot in pieces is the one that is taken at once", async () => {
     if (record.kind === "epoch" && record.epoch <= 3) replica.execute(record);
   }
   const { machine, time } = replica;
-  const whole = (records: SnapshotRecords) => [...records].filter((record) => record !== undefined);
   const shelf = new SnapshotShelf(machine);
-  const atOnce = whole(shelf.take(3, time, new SystemClock()));
+  const before = atOnce(shelf.take(3, time, new SystemClock()));
   await shelf.warm(hostLoop, "used");
   // A second one uses the same buffer again.
   for (let round = 0; round < 2; round++) {
-    assertEquals(whole(await shelf.takeStanding(3, time, hostLoop)), atOnce);
+    assertEquals(atOnce(await shelf.takeStanding(3, time, hostLoop)), before);
   }
-  assert(logOf(atOnce).length > 0);
+  assert(logOf(before).length > 0);
 });
 
 Deno.test("a copy on a disk that does not keep up ends, and takes no more memory", () => {

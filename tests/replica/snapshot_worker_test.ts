@@ -1,0 +1,77 @@
+/** The thread that packs and digests snapshots: what it makes is what is made here. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { GuestMemory } from "../../lib/cpu/memory.ts";
+import { Digester } from "../../lib/cpu/digest.ts";
+import { pause } from "../../lib/host/pause.ts";
+import { type Page, snapshotRecords } from "../../lib/log/snapshot_records.ts";
+import { SnapshotWorker } from "../../lib/replica/snapshot_worker.ts";
+import { atOnce, inTime } from "../log/at_once.ts";
+import { sampleState } from "../log/sample_log.ts";
+
+const PAGES = 2000;
+
+async function readyWorker(): Promise<SnapshotWorker> {
+  const worker = new SnapshotWorker();
+  worker.start();
+  const memory = new GuestMemory(4096);
+  while (worker.digest(memory) === undefined) await pause(5);
+  return worker;
+}
+
+/** Some pages that shrink and some that do not, a few of them as they were at power-on. */
+function memory(): { readonly memory: GuestMemory; readonly image: Page[] } {
+  const memory = new GuestMemory(PAGES * 4096);
+  for (let page = 0; page < PAGES; page += 2) {
+    const bytes = memory.ram.subarray(page * 4096, (page + 1) * 4096);
+    if (page % 1024 < 512) bytes.set(crypto.getRandomValues(new Uint8Array(4096)));
+    else bytes.fill(page);
+  }
+  const image = [0, 6, 7, 900].map((page): Page => [
+    page,
+    page === 6 ? new Uint8Array(4096).fill(1) : memory.ram.slice(page * 4096, (page + 1) * 4096),
+  ]);
+  return { memory, image };
+}
+
+Deno.test("a snapshot is the same, packed and digested by the thread or here", async () => {
+  using worker = await readyWorker();
+  const { memory: { ram, memory: shared, ramBytes }, image } = memory();
+  const pages = function* (): Generator<Page> {
+    for (let page = 0; page < PAGES; page++) {
+      yield [page, ram.subarray(page * 4096, (page + 1) * 4096)];
+    }
+  };
+  const parts = {
+    ...{
+      epoch: 1,
+      steps: 2,
+      time: { base: 3, rate: 4 },
+      operations: [],
+      state: sampleState,
+      image,
+    },
+    digest: 5n,
+  };
+  const pack = (data: Uint8Array<ArrayBuffer>) => worker.pack(data);
+  assert(pack(new Uint8Array(4096)) instanceof Promise);
+  assertEquals(
+    await inTime(snapshotRecords({ ...parts, ram: pages(), pack })),
+    atOnce(snapshotRecords({ ...parts, ram: pages() })),
+  );
+  const digested = { memory: shared, ramBytes };
+  assertEquals(await worker.digest(digested), new Digester(digested).ram());
+});
+
+Deno.test("until the thread is ready, and once it is closed, all is done here", async () => {
+  const worker = new SnapshotWorker();
+  const data = () => new Uint8Array(4096).fill(7);
+  assert(!(worker.pack(data()) instanceof Promise));
+  worker.start();
+  assert(!(worker.pack(data()) instanceof Promise));
+  worker.close();
+  assert(!(worker.pack(data()) instanceof Promise));
+  const other = await readyWorker();
+  const asked = other.pack(data()) as Promise<unknown>;
+  other.close();
+  await assertRejects(() => asked, Error, "has ended");
+});
