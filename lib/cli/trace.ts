@@ -169,7 +169,8 @@ export const traceCommand: Command = {
     "has been delivered from outside.",
     "With --translated, for those who work on the translator: each region of hot code that is translated on the " +
     "way, its instructions on the left, and on the right the WebAssembly of each, in the text format. A block " +
-    "first charges its steps; registers are local variables.",
+    "first charges its steps; registers are local variables. Addresses are virtual, unless the page is mapped no " +
+    "longer when it is translated.",
   ],
   options: [
     ...[fromOption, toOption, symbolsOption, outputOption],

@@ -36,11 +36,13 @@ export function translationText(
   const module = new ModuleText(binary);
   let text = "";
   for (const region of regions) {
-    const page = virtualPage(machine, region.decodedPage) ??
-      BigInt(RAM_BASE + region.ramPage * PAGE_BYTES);
+    const mapped = virtualPage(machine, region.decodedPage);
+    const page = mapped ?? BigInt(RAM_BASE + region.ramPage * PAGE_BYTES);
     if (at !== undefined && !holds(region, Number(at - page))) continue;
     const lines = module.function(region.functionIndex, region.notes.names);
-    text += `${heading(machine, region, page, symbols)}\n`;
+    // It may have been unmapped since it was hot.
+    const what = mapped === undefined ? " (physical)" : "";
+    text += `${heading(machine, region, page, symbols)}${what}\n`;
     text += sideBySide(lines, region, (note) => noteText(note, page, symbols));
   }
   return text;
