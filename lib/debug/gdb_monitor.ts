@@ -31,6 +31,10 @@ const EVENTS = { epochs: 10_000, lines: 10, most: 1000 } as const;
 /** gdb keeps what it has read, and does not know that the recording stands elsewhere now. */
 const STALE = "gdb still shows the registers from before: maintenance flush register-cache\n";
 
+/** What lets gdb forget them by itself, typed once or in its start file. */
+const HOOK = "Registers are read again after each of these once gdb has been told:\n" +
+  "  define hookpost-monitor\n  maintenance flush register-cache\n  end\n";
+
 const rows: readonly MonitorRow[] = [
   { name: "help", operands: "", help: "Show this", run: () => help },
   { name: "when", operands: "", help: "Show where the recording stands", run: when },
@@ -79,9 +83,9 @@ const rows: readonly MonitorRow[] = [
   { name: "delete", operands: "NUMBER", help: "Forget a checkpoint", run: forget },
 ];
 
-const help = rows.map(({ name, operands, help }) =>
-  `${`${name} ${operands}`.trimEnd().padEnd(18)} ${help}\n`
-).join("");
+const help =
+  rows.map(({ name, operands, help }) => `${`${name} ${operands}`.trimEnd().padEnd(18)} ${help}\n`)
+    .join("") + HOOK;
 
 /** Does what a line behind `monitor` says, and answers what is shown. */
 export async function monitor(

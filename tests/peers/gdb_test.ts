@@ -181,6 +181,23 @@ gdbTest("positions and checkpoints are there behind monitor", async () => {
   assertMatch(back!, /^step \d+ /);
 });
 
+gdbTest(
+  "the hook that monitor help tells lets gdb read registers again after a seek",
+  () =>
+    withFolder(async (folder) => {
+      await Deno.writeFile(`${folder}/clock.log`, log);
+      const connect = `target remote | ${shellLine(["debug", `${folder}/clock.log`])}`;
+      const [, help] = await gdb(CLOCK, [connect, "monitor help"], folder);
+      const [hook] = /^ *define hookpost-monitor[^]*end$/m.exec(help!)!;
+      await Deno.writeTextFile(`${folder}/hook.gdb`, hook);
+      const seek = "monitor seek console:'tick 3'";
+      const places = async (commands: readonly string[]) =>
+        (await gdb(CLOCK, [connect, ...commands, seek, "backtrace 1"], folder)).at(-1)!;
+      assertMatch(await places([]), /#0 .* in _start \(\)/);
+      assertMatch(await places([`source ${folder}/hook.gdb`]), /#0 .* in uart_write \(\)/);
+    }),
+);
+
 gdbTest("after all that the machine is the one of a straight replay", async () => {
   const shown = await debugged([
     "break trap_dispatch if $a0 == 12345",
