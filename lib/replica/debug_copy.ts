@@ -107,6 +107,12 @@ export class DebugCopy implements MachineLog {
   }
 }
 
+/** What a copy takes over from the header of the stream that is followed. */
+export type FollowedHeader = Pick<
+  HeaderRecord,
+  "run" | "ramDigestSteps" | "consoleBase" | "billBase"
+>;
+
 /** Beginnings of copies of a replica. */
 export class DebugCopyStart {
   readonly #shelf: SnapshotShelf;
@@ -127,7 +133,7 @@ export class DebugCopyStart {
    * @param header Of the stream that it follows.
    * @param term The term in force.
    */
-  async take(header: HeaderRecord, term: number): Promise<SnapshotRecords> {
+  async take(header: FollowedHeader, term: number): Promise<SnapshotRecords> {
     const { machine: { configuration }, epoch, time } = this.replica;
     const { run, ramDigestSteps, consoleBase, billBase } = header;
     const start = {

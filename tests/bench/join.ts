@@ -123,11 +123,12 @@ class Reader {
 }
 
 /** The longest time between two turns of the event loop. */
-class LongestStop {
+export class LongestStop {
   #last = performance.now();
   #longest = 0;
   readonly #timer = setInterval(() => this.#look(), 1);
 
+  /** Milliseconds; it looks no more. */
   end(): number {
     clearInterval(this.#timer);
     return this.#longest;
@@ -140,7 +141,8 @@ class LongestStop {
   }
 }
 
-function fill(memory: GuestMemory, usedMib: number): void {
+/** Puts noise into half of each of the last pages. */
+export function fill(memory: GuestMemory, usedMib: number): void {
   const page = new Uint8Array(PAGE_BYTES);
   const firstPage = memory.ramBytes / PAGE_BYTES - usedMib * MEBIBYTE / PAGE_BYTES;
   // The guest's own pages, at the start of RAM, stay as they are.

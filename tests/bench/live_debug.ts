@@ -1,10 +1,18 @@
 /**
  * What a debugger at a backup costs the primary: how long the backup's acknowledgements take, and how fast a guest
  * that waits for each of them goes. In turn without a debugger, with one that is attached and looks at the
- * moment at which it came, and with one that follows the machine.
+ * moment at which it came, and with one that follows the machine. Then, for how long a backup does not execute when
+ * a debugger attaches, and for how long it does nothing else, such as acknowledging.
  *
  *     deno task bench live-debug [ROUNDS]
  */
+import { BootImage } from "../../lib/board/boot_image.ts";
+import { Machine } from "../../lib/board/machine.ts";
+import { POWER_ON_TIME } from "../../lib/epoch/guest_time.ts";
+import { Replica } from "../../lib/epoch/replica.ts";
+import { hostLoop } from "../../lib/host/event_loop.ts";
+import { DebugCopyStart } from "../../lib/replica/debug_copy.ts";
+import { fill, LongestStop } from "./join.ts";
 import { gdbTalker } from "../debug/gdb_client.ts";
 import { Lockstep, shellLine } from "../cli/lockstep_process.ts";
 
@@ -13,6 +21,8 @@ const METER = new URL("./acknowledgement_meter.ts", import.meta.url).pathname;
 const PIPE = new URL("../cli/loopback_pipe.ts", import.meta.url).pathname;
 const DEFAULT_ROUNDS = 5;
 const TRANSFERS = 600;
+/** MiB of RAM, all of which holds something. */
+const RAM_MIB = [128, 1024] as const;
 
 interface Figures {
   /** Of each acknowledgement, ascending. */
@@ -43,6 +53,26 @@ export async function benchLiveDebug(argument = `${DEFAULT_ROUNDS}`): Promise<vo
       cell((one) => one.millisecondsPerTransfer),
     );
   }
+  for (const ramMib of RAM_MIB) await measureStanding(ramMib);
+}
+
+/** A backup's part in an attachment, with as much RAM. */
+async function measureStanding(ramMib: number): Promise<void> {
+  const configuration = { ramBytes: ramMib * 2 ** 20, disks: [], bills: false };
+  const elf = Deno.readFileSync(new URL("../../fixtures/echo.elf", import.meta.url));
+  const machine = Machine.powerOn(configuration, BootImage.load(elf, configuration));
+  fill(machine.memory, ramMib);
+  const start = new DebugCopyStart(new Replica(machine, 0, POWER_ON_TIME), hostLoop);
+  await start.prepare();
+  const stops = new LongestStop();
+  const before = performance.now();
+  await start.take({ run: "00", ramDigestSteps: 1e9, consoleBase: 0, billBase: 0 }, 1);
+  const stood = performance.now() - before;
+  const longest = stops.end();
+  console.log(
+    `${ramMib} MiB, all in use: a backup executes nothing for ${stood.toFixed(1)} ms, and ` +
+      `acknowledges nothing for ${longest.toFixed(1)} ms at most`,
+  );
 }
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
