@@ -161,7 +161,7 @@ async function opened(path: string): Promise<Deno.FsFile> {
 /** Shows executed instructions. */
 export const traceCommand: Command = {
   name: "trace",
-  operands: [{ name: "FILE", help: "The log" }],
+  operands: [{ name: "FILE", help: "The log, in a file: it is read at more than one place" }],
   summary: "Show the instructions that a recorded machine has executed",
   details: [
     "A line for each step: how many steps were taken before it, the privilege (U, S, M), pc, the " +

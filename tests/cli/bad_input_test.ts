@@ -13,6 +13,26 @@ const CASES: Readonly<Record<string, readonly [string[], number, string | RegExp
     REFUSED,
     "Cannot open .: it is a directory: name a file",
   ],
+  "a trace of standard input": [
+    ["trace", "-"],
+    USAGE,
+    "trace needs a log in a file, not standard input",
+  ],
+  "a comparison with standard input": [
+    ["diff", "a.log", "-"],
+    USAGE,
+    "diff needs logs in files, not standard input",
+  ],
+  "a limit of copies that nobody is given": [
+    ["backup", "a.log", "--debug-limit", "1G"],
+    USAGE,
+    "--debug-limit is for --debug",
+  ],
+  "a debugger's port that others can reach": [
+    ["backup", "a.log", "--debug", "0.0.0.0:1234"],
+    USAGE,
+    /^--debug must be a port of this host alone, such as 127\.0\.0\.1:1234, .*$/,
+  ],
   "a console in a folder that is not there": [
     ["run", "hello", "--console", "absent/console"],
     REFUSED,
