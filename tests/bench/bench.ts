@@ -21,6 +21,9 @@ const sections: Readonly<Record<string, (argument?: string) => Promise<void>>> =
   "live-debug": benchLiveDebug,
 };
 
+/** Sections whose argument is a number of rounds. */
+const inRounds: ReadonlySet<string> = new Set(["linux", "growth"]);
+
 const USAGE = `deno task bench [ROUNDS [SCALE]]
                                speed, memory and start, beside QEMU and native code, in ${DEFAULT_ROUNDS} rounds;
                                the guest does SCALE (${DEFAULT_SCALE}) percent of its 1.8 G instructions
@@ -33,8 +36,9 @@ deno task bench debug [LOG]     how long a debugger waits for a step back`;
 const [first = `${DEFAULT_ROUNDS}`, second] = Deno.args;
 const isCount = (text: string) => /^[1-9]\d{0,3}$/.test(text);
 const section = sections[first];
-if (section !== undefined) await section(second);
-else if (isCount(first) && isCount(second ?? "1")) {
+if (section !== undefined && (!inRounds.has(first) || isCount(second ?? "1"))) {
+  await section(second);
+} else if (isCount(first) && isCount(second ?? "1")) {
   await benchSpeed(Number(first), Number(second ?? DEFAULT_SCALE));
 } else {
   console.log(USAGE);
