@@ -32,6 +32,7 @@ import {
 } from "./instruction_emission.ts";
 import { type Block, endingOf, type Region, targetOf } from "./region.ts";
 import type { RegionNotes } from "./notes.ts";
+import { codeOf } from "./loops.ts";
 import { Registers } from "./registers.ts";
 import { microEntries } from "./steady.ts";
 import { DISPATCHER, shapeOf, structure, withCopiedEntries } from "./structure.ts";
@@ -50,14 +51,15 @@ export function emitRegion(
   notes?: RegionNotes,
 ): number {
   const builder = new FunctionBuilder(REGION_SIGNATURE);
+  const instructions = codeOf(region);
   const [target, remaining] = builder.parameters as [Local, Local];
   const frame: RegionFrame = {
     builder,
-    registers: new Registers(builder, region),
+    registers: new Registers(builder, instructions),
     ...{ remaining, target, imports },
     base: builder.local("i64"),
     bank: builder.local("i32"),
-    microEntries: microEntries(region.blocks.values()),
+    microEntries: microEntries(instructions),
     mode: builder.local("i64"),
     address: builder.local("i64"),
     host: builder.local("i32"),

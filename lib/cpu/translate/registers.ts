@@ -4,50 +4,59 @@ import { type Code, i32, i64, type Local } from "../../wasm/code.ts";
 import type { FunctionBuilder } from "../../wasm/module.ts";
 import { FLOAT_REGISTERS, INTEGER_REGISTERS } from "../layout.ts";
 import type { Decoded } from "../../isa/decoder.ts";
-import type { Region } from "./region.ts";
+import type { Placed } from "../record.ts";
+import { loopsOf } from "./loops.ts";
 
 /** A register file. */
 export type RegisterFile = "x" | "f";
 
 const origin = { x: INTEGER_REGISTERS, f: FLOAT_REGISTERS } as const;
 
-/** Registers as locals. */
+/** Most registers of a file that become locals. */
+const MOST_LOCALS = { x: 8, f: 8 } as const;
+/** How much more often a loop is assumed to be executed than what is around it. */
+const ROUNDS = 8;
+
+/**
+ * The registers of a region: those that it uses most are locals, the others stay in memory. Locals that do not fit into
+ * the host's registers cost more than that, and all of them are loaded and stored wherever the region is entered or left.
+ */
 export class Registers {
-  readonly #builder: FunctionBuilder;
   /** By where in memory the register is. */
   readonly #locals = new Map<number, Local>();
   readonly #written = new Set<number>();
 
-  /** The registers of a region in its function. */
-  constructor(builder: FunctionBuilder, region: Region) {
-    this.#builder = builder;
-    for (const { instructions } of region.blocks.values()) {
-      for (const { decoded } of instructions) {
-        const at = destinationOf(decoded);
-        if (at !== undefined) this.#written.add(at);
-      }
+  /** The registers of a region, whose instructions these are, in its function. */
+  constructor(builder: FunctionBuilder, code: readonly Placed[]) {
+    for (const at of mostUsed(code)) this.#locals.set(at, builder.local("i64"));
+    for (const { decoded } of code) {
+      const at = destinationOf(decoded);
+      if (at !== undefined && this.#locals.has(at)) this.#written.add(at);
     }
   }
 
   /** The value of a register. */
   get(file: RegisterFile, number: number): Code {
-    return file === "x" && number === 0 ? i64.const(0) : this.#local(origin[file] + 8 * number).get;
+    if (file === "x" && number === 0) return i64.const(0);
+    const at = origin[file] + 8 * number;
+    return this.#locals.get(at)?.get ?? i64.load(i32.const(0), at);
   }
 
   /** Writes a register that is not x0. */
   set(file: RegisterFile, number: number, value: Code): Code {
-    return this.#local(origin[file] + 8 * number).set(value);
+    const at = origin[file] + 8 * number;
+    return this.#locals.get(at)?.set(value) ?? i64.store(i32.const(0), value, at);
   }
 
-  /** Puts into memory whatever the region may have written. */
+  /** Puts into memory whatever locals the region may have written. */
   get spill(): Code {
     return Array.from(
       this.#written,
-      (at) => i64.store(i32.const(0), this.#local(at).get, at),
+      (at) => i64.store(i32.const(0), this.#locals.get(at)!.get, at),
     );
   }
 
-  /** Takes over from memory whatever the region uses; to be asked for last. */
+  /** Takes over from memory what is in locals. */
   get fill(): Code {
     return Array.from(this.#locals, ([at, local]) => local.set(i64.load(i32.const(0), at)));
   }
@@ -60,14 +69,34 @@ export class Registers {
       return [(isFloat ? floatRegisterNames : registerNames)[number]!, local];
     }));
   }
+}
 
-  #local(at: number): Local {
-    const known = this.#locals.get(at);
-    if (known !== undefined) return known;
-    const local = this.#builder.local("i64");
-    this.#locals.set(at, local);
-    return local;
+/** Where in memory the registers are that are used most. */
+function mostUsed(code: readonly Placed[]): number[] {
+  const loops = loopsOf(code).map((loop) => new Set(loop));
+  const uses = { x: new Map<number, number>(), f: new Map<number, number>() };
+  for (const placed of code) {
+    const weight = ROUNDS ** loops.filter((loop) => loop.has(placed)).length;
+    for (const { file, number } of operandsOf(placed.decoded)) {
+      if (file === "x" && number === 0) continue;
+      const at = origin[file] + 8 * number;
+      uses[file].set(at, (uses[file].get(at) ?? 0) + weight);
+    }
   }
+  return (["x", "f"] as const).flatMap((file) =>
+    [...uses[file]].toSorted(([, a], [, b]) => b - a).slice(0, MOST_LOCALS[file])
+      .map(([at]) => at)
+  );
+}
+
+/** The registers that an instruction reads or writes. */
+function operandsOf(decoded: Decoded): { readonly file: RegisterFile; readonly number: number }[] {
+  const { instruction, rd, rs1, rs2, bits } = decoded;
+  const numbers: Readonly<Record<string, number>> = { d: rd, s1: rs1, s2: rs2, s3: bits >>> 27 };
+  return Array.from(
+    instruction.operands.matchAll(/\b([rf])(d|s[123])\b/g),
+    ([, file, which]) => ({ file: file === "r" ? "x" : "f", number: numbers[which!]! }),
+  );
 }
 
 /** Where in memory the register is that an instruction writes. */

@@ -5,7 +5,7 @@
 import { type Instruction, OPCODE } from "../../isa/instruction.ts";
 import { MICRO_TLB_ENTRIES } from "../layout.ts";
 import type { Placed } from "../record.ts";
-import { after, type Block, endingOf, targetOf } from "./region.ts";
+import { type Loop, loopsOf } from "./loops.ts";
 
 /** Bytes from one access to the next from which on the page changes too often. */
 const LONG_STRIDE = 512;
@@ -17,10 +17,8 @@ const FIXED_BASES: readonly number[] = [2, 3, 4];
 const FIRST_FIXED = 1;
 const FIRST_OTHER = FIRST_FIXED + 2 * FIXED_BASES.length;
 
-/** For accesses that have one, the number of their entry of the micro-TLB. */
-export function microEntries(blocks: Iterable<Block>): ReadonlyMap<Placed, number> {
-  const code = [...blocks].flatMap(({ instructions }) => instructions)
-    .toSorted((a, b) => a.pageOffset - b.pageOffset);
+/** For accesses of a region that have one, the number of their entry of the micro-TLB. */
+export function microEntries(code: readonly Placed[]): ReadonlyMap<Placed, number> {
   const entries = new Map<Placed, number>();
   const byKey = new Map<string, number>();
   // Regions begin at different entries, so that those of neighbours seldom are the same.
@@ -45,24 +43,6 @@ export function microEntries(blocks: Iterable<Block>): ReadonlyMap<Placed, numbe
     if (fixed >= 0 && kind !== undefined) entries.set(placed, FIRST_FIXED + 2 * fixed + kind);
   }
   return entries;
-}
-
-/** Instructions of a loop, by address. */
-type Loop = readonly Placed[];
-
-/** What lies between a branch backwards and its target, the shortest first, which likely are the innermost. */
-function loopsOf(code: readonly Placed[]): Loop[] {
-  const ends = new Map<number, number>();
-  for (const placed of code) {
-    const ending = endingOf(placed);
-    const isBranch = ending === "branches" || (ending === "jumps" && placed.decoded.rd === 0);
-    if (!isBranch || targetOf(placed) > placed.pageOffset) continue;
-    ends.set(targetOf(placed), Math.max(ends.get(targetOf(placed)) ?? 0, after(placed)));
-  }
-  return Array.from(
-    ends,
-    ([start, end]) => code.filter(({ pageOffset }) => pageOffset >= start && pageOffset < end),
-  ).toSorted((a, b) => a.length - b.length);
 }
 
 const LOAD = 0, STORE = 1;
