@@ -31,7 +31,8 @@ deno task bench linux [ROUNDS]  Debian's Linux, beside QEMU
 deno task bench growth [ROUNDS] how costs grow with length of runs and of epochs, RAM and I/O
 deno task bench join            how long a guest stands still when a backup joins
 deno task bench keys            how long the echo of a key takes
-deno task bench debug [LOG]     how long a debugger waits for a step back`;
+deno task bench debug [LOG]     how long a debugger waits for a step back
+deno task bench live-debug      what a debugger on a backup costs its primary`;
 
 const [first = `${DEFAULT_ROUNDS}`, second] = Deno.args;
 const isCount = (text: string) => /^[1-9]\d{0,3}$/.test(text);
