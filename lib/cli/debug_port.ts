@@ -5,6 +5,7 @@
 import { TextLineStream } from "@std/streams";
 import type { EngineName } from "../cpu/engine.ts";
 import type { LogRecord } from "../epoch/record.ts";
+import { errorText } from "../host/fault.ts";
 import { type LoopbackAddress, loopbackText } from "../host/loopback.ts";
 import { settledWithin } from "../host/pause.ts";
 import type { PendingRecords } from "../replica/attachment.ts";
@@ -19,6 +20,7 @@ import {
   messagesFrom,
   type ServerMessage,
 } from "./debug_messages.ts";
+import { ExitCode } from "./exit_codes.ts";
 import { CommandError } from "./failure.ts";
 import { loopbackOption } from "./loopback_option.ts";
 
@@ -57,7 +59,10 @@ export class DebugPort {
   readonly #folder: string;
   readonly #server: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  /** In the order in which they are to begin. */
   readonly #wanted = new Set<number>();
+  /** The one that begins: one at a time, since each needs a second memory for it. */
+  #beginning: number | undefined;
   readonly #copies = new Map<number, DebugCopy>();
   /** The last line that the server has said when something was wrong with it. */
   readonly #said: Promise<string | undefined>;
@@ -66,8 +71,8 @@ export class DebugPort {
 
   private constructor(options: DebugPortOptions) {
     this.#options = options;
-    this.#folder = Deno.makeTempDirSync({ prefix: "lockstep-debug-" });
-    this.#server = startServer(options, this.#folder);
+    this.#folder = orRefused(() => Deno.makeTempDirSync({ prefix: "lockstep-debug-" }));
+    this.#server = orRefused(() => startServer(options, this.#folder));
     this.#input = this.#server.stdin.getWriter();
     this.#said = lastLine(this.#server.stderr);
   }
@@ -95,7 +100,10 @@ export class DebugPort {
   /** From now on copies come from there; those that have begun go on as the caller sees to it. */
   set source(source: CopySource) {
     this.#source = source;
-    for (const copy of this.#wanted) this.#begin(copy);
+    if (this.#beginning !== undefined && this.#wanted.has(this.#beginning)) {
+      this.#beginning = undefined;
+    }
+    this.#beginNext();
   }
 
   /** The copies that are being written. */
@@ -119,19 +127,28 @@ export class DebugPort {
     const isServing = this.#copies.size > 0;
     for (const copy of this.#wanted) await this.#over(copy, reason);
     for (const [number, copy] of this.#copies) {
-      await copy.finish();
-      copy.close();
+      await copy.settled();
       await this.#over(number, reason);
     }
     await this.#input.close().catch(() => {});
     if (!isServing) await settledWithin(this.#server.status, END_MILLISECONDS);
   }
 
-  #begin(copy: number): void {
-    this.#source?.begin(
+  #beginNext(): void {
+    const [copy] = this.#wanted;
+    if (copy === undefined || this.#beginning !== undefined || !this.#source) return;
+    this.#beginning = copy;
+    this.#source.begin(
       (records, epoch) => this.#make(copy, records, epoch),
       (reason) => void this.#refuse(copy, reason),
     );
+  }
+
+  /** It needs no memory here any more. */
+  #hasBegun(copy: number): void {
+    if (this.#beginning !== copy) return;
+    this.#beginning = undefined;
+    this.#beginNext();
   }
 
   #make(copy: number, records: PendingRecords, epoch: number): MachineLog | undefined {
@@ -140,7 +157,11 @@ export class DebugPort {
     const path = this.#pathOf(copy);
     const log = new DebugCopy(openFileWriter(path), records, epoch, {
       limitBytes,
-      ended: (reason) => void this.#over(copy, `${reason}; attach again for the present`),
+      begun: () => this.#hasBegun(copy),
+      ended: (reason) => {
+        this.#hasBegun(copy);
+        void this.#over(copy, `${reason}; attach again for the present`);
+      },
     });
     this.#wanted.delete(copy);
     this.#copies.set(copy, log);
@@ -151,6 +172,7 @@ export class DebugPort {
 
   async #refuse(copy: number, reason: string): Promise<void> {
     this.#wanted.delete(copy);
+    this.#hasBegun(copy);
     await this.#over(copy, reason);
   }
 
@@ -170,7 +192,7 @@ export class DebugPort {
       case "wanted":
         if (this.#isClosing) return;
         this.#wanted.add(message.copy);
-        this.#begin(message.copy);
+        this.#beginNext();
         return;
       case "left":
         return this.#drop(message.copy);
@@ -183,8 +205,9 @@ export class DebugPort {
 
   #drop(copy: number): void {
     this.#wanted.delete(copy);
-    this.#copies.get(copy)?.close();
+    this.#copies.get(copy)?.discard();
     this.#copies.delete(copy);
+    this.#hasBegun(copy);
     removeQuietly(this.#pathOf(copy));
   }
 
@@ -209,6 +232,15 @@ async function lastLine(readable: ReadableStream<Uint8Array>): Promise<string | 
   let last: string | undefined;
   for await (const line of lines) last = line.replace(/^lockstep: /, "");
   return last;
+}
+
+function orRefused<Result>(action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    const message = `Cannot start the server for gdb: ${errorText(error)}`;
+    throw new CommandError(ExitCode.unavailable, message, { cause: error });
+  }
 }
 
 /** With no permission but to read and remove its copies, and after everybody else where processors are scarce. */

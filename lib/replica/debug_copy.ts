@@ -15,13 +15,15 @@ import type { ByteStream } from "./transport.ts";
 
 /** Bytes that may wait for a slow disk, or for the snapshot before them. */
 const QUEUE_BYTES = 64 << 20;
-/** How long a machine that has ended waits for the last of them. */
+/** How long the last of them are waited for. */
 const FINISH_MILLISECONDS = 2000;
 
 /** How a copy is bounded, and who hears of it. */
 export interface DebugCopyOptions {
   /** Most bytes that it takes. */
   readonly limitBytes: number;
+  /** Told once when its snapshot is written: it holds no second memory any more. */
+  readonly begun?: () => void;
   /** Told once in a part of a sentence why it ends before its log does. */
   readonly ended: (reason: string) => void;
 }
@@ -33,7 +35,9 @@ export class DebugCopy implements MachineLog {
   readonly #log: Attachment;
   readonly #options: DebugCopyOptions;
   #handedOver: EndRecord | undefined;
+  #hasBegun = false;
   #isOver = false;
+  #finishing: Promise<void> | undefined;
 
   /**
    * Starts writing.
@@ -50,7 +54,7 @@ export class DebugCopy implements MachineLog {
   ) {
     this.#options = options;
     this.#log = new Attachment(undefined, stream, start, epoch, {
-      progressed: () => this.#checkBounds(),
+      progressed: () => this.#progressed(),
       joined: () => {},
       lost: (_log, reason) => this.#end(`the copy of the log cannot be written: ${reason}`),
     });
@@ -63,7 +67,10 @@ export class DebugCopy implements MachineLog {
 
   /** Takes a record of the machine's log. */
   send(record: LogRecord): void {
-    if (this.#isOver || record.kind === "heartbeat" || record.kind.startsWith("snapshot-")) return;
+    if (
+      this.#isOver || this.#finishing || record.kind === "heartbeat" ||
+      record.kind.startsWith("snapshot-")
+    ) return;
     // Nothing may follow an end, and this machine may be the one that goes on.
     if (record.kind === "end" && record.reason === "hand-over") this.#handedOver = record;
     else this.#log.send(record);
@@ -78,17 +85,41 @@ export class DebugCopy implements MachineLog {
     return Promise.resolve();
   }
 
-  /** Writes what is left, unless that takes too long. */
-  async finish(): Promise<void> {
-    if (this.#isOver) return;
-    if (this.#handedOver) this.#log.send(this.#handedOver);
-    await settledWithin(this.#log.finish(), FINISH_MILLISECONDS);
+  /** Nothing more comes; what is left is written without anybody waiting for it. */
+  finish(): Promise<void> {
+    this.#finishing ??= this.#finish();
+    return Promise.resolve();
+  }
+
+  /** Whoever wrote it has left; what is left is still written. */
+  close(): void {
+    void this.finish();
+  }
+
+  /** Resolves when everything is written, or that takes too long. */
+  async settled(): Promise<void> {
+    await this.finish();
+    await this.#finishing;
   }
 
   /** Lets go of it at once. */
-  close(): void {
+  discard(): void {
     this.#isOver = true;
     this.#log.close();
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#isOver) return;
+    if (this.#handedOver) this.#log.send(this.#handedOver);
+    await settledWithin(this.#log.finish(), FINISH_MILLISECONDS);
+    this.discard();
+  }
+
+  #progressed(): void {
+    this.#checkBounds();
+    if (this.#hasBegun || this.#log.acknowledgedEpoch < this.#log.epoch) return;
+    this.#hasBegun = true;
+    this.#options.begun?.();
   }
 
   #checkBounds(): void {
@@ -102,7 +133,7 @@ export class DebugCopy implements MachineLog {
 
   #end(reason: string): void {
     if (this.#isOver) return;
-    this.close();
+    this.discard();
     this.#options.ended(reason);
   }
 }

@@ -27,7 +27,9 @@ export async function gdb(
       // Errors go where they belong in the order of things.
       ...["-c", 'exec gdb-multiarch "$@" 2>&1', "gdb"],
       ...["-q", "-batch", "-nx", "-iex", "set auto-load off", "-iex", "set pagination off"],
-      ...["-iex", "set debuginfod enabled off", "-iex", "set style enabled off", elf],
+      ...["-iex", "set debuginfod enabled off", "-iex", "set style enabled off"],
+      // However busy this host is.
+      ...["-iex", "set remotetimeout 60", elf],
       ...lines.flatMap((line) => ["-ex", line]),
     ],
     cwd: folder,

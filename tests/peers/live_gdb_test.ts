@@ -102,7 +102,18 @@ gdbTest(
     const child = new Deno.Command("sh", {
       args: [
         ...["-c", 'exec gdb-multiarch "$@" 2>&1', "gdb"],
-        ...["-q", "-batch", "-nx", TELLER, "-ex", connect, "-ex", "break bank_receipt"],
+        ...[
+          "-q",
+          "-batch",
+          "-nx",
+          "-iex",
+          "set remotetimeout 60",
+          TELLER,
+          "-ex",
+          connect,
+          "-ex",
+          "break bank_receipt",
+        ],
         ...["-ex", "continue", "-ex", "delete", "-ex", "echo waiting\\n", "-ex", "continue"],
         ...["-ex", "monitor when", "-ex", "detach"],
       ],
