@@ -117,6 +117,8 @@ export const debugCommand: Command = {
     "registers and memory are those of the recording and cannot be written. Memory is read through the " +
     "guest's page tables. `monitor help` in gdb tells what else there is: positions, events from " +
     "outside, and checkpoints, which stand in FILE.checkpoints.",
+    "A log that is still being written is debugged as it grows: continue goes on with what has come, and " +
+    "after `monitor follow on` waits for it. (lockstep backup --debug lets gdb attach to a machine that lives.)",
     "gdb's `kill` ends it, `detach` and `disconnect` leave it waiting for the next gdb. An index " +
     "(`lockstep index`) makes long ways short.",
   ],

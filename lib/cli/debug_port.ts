@@ -177,7 +177,11 @@ export class DebugPort {
   }
 
   async #listen(messages: AsyncIterable<ServerMessage>): Promise<void> {
-    for await (const message of messages) this.#take(message);
+    try {
+      for await (const message of messages) this.#take(message);
+    } catch {
+      // It cannot be read any more, which is as good as gone.
+    }
     // Without it nobody reads the copies.
     for (const copy of this.#copies.keys()) this.#drop(copy);
     this.#wanted.clear();
@@ -230,7 +234,11 @@ async function lastLine(readable: ReadableStream<Uint8Array>): Promise<string | 
     .pipeThrough(new TextDecoderStream())
     .pipeThrough(new TextLineStream());
   let last: string | undefined;
-  for await (const line of lines) last = line.replace(/^lockstep: /, "");
+  try {
+    for await (const line of lines) last = line.replace(/^lockstep: /, "");
+  } catch {
+    // What has been read is all there is.
+  }
   return last;
 }
 

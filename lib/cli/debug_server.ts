@@ -190,13 +190,22 @@ function closeQuietly(connection: Deno.TcpConn): void {
 async function serve(given: Arguments): Promise<number> {
   const address = parseLoopback(given.operand("ADDRESS"));
   if (!address) throw new UsageError("ADDRESS is none of this host's own");
+  const folder = given.operand("FOLDER");
   using listener = listenLoopback(address);
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => {
+      Deno.removeSync(folder, { recursive: true });
+      Deno.exit(ExitCode.done);
+    });
+  }
   const tell = (message: ServerMessage) => writeQuietly(messageLine(message));
   const server = new DebugServer(tell);
   const serving = new Set<Promise<void>>();
   const accepting = (async () => {
     for await (const connection of connectionsOf(listener)) {
-      const served = server.serve(connection).finally(() => serving.delete(served));
+      const served = server.serve(connection)
+        .catch((error) => tell({ kind: "note", text: `gdb was cut off: ${errorText(error)}` }))
+        .finally(() => serving.delete(served));
       serving.add(served);
     }
   })();
@@ -208,7 +217,7 @@ async function serve(given: Arguments): Promise<number> {
   listener.close();
   await accepting;
   await Promise.all(serving);
-  Deno.removeSync(given.operand("FOLDER"), { recursive: true });
+  Deno.removeSync(folder, { recursive: true });
   return ExitCode.done;
 }
 

@@ -220,6 +220,23 @@ siteTest(
   },
 );
 
+siteTest(
+  "gdb's server that is told to end leaves nothing behind",
+  async (site) => {
+    await using caller = new Caller(site.port);
+    assertMatch(await caller.gdb.ask("?"), STOPPED);
+    const folder = await folderOf(site.backup.pid);
+    const [server] = (await shell(`cat /proc/${site.backup.pid}/task/*/children`)).trim().split(
+      " ",
+    );
+    site.backup.kill("SIGKILL");
+    await caller.gdb.monitor("checkpoint");
+    await shell(`kill ${server}`);
+    assert(await caller.cutOff());
+    await isGone(folder);
+  },
+);
+
 siteTest("when gdb's server is killed the backup goes on, and takes over", async (site) => {
   await using caller = new Caller(site.port);
   assertMatch(await caller.gdb.ask("?"), STOPPED);
