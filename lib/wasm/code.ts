@@ -51,9 +51,25 @@ function joined(code: Code): string {
 }
 
 const byte = (value: number): string => String.fromCharCode(value);
-const unsigned = (value: number): string => String.fromCharCode(...unsignedLeb(value));
-const enter = (label: Label): string => byte(MARK.enter) + label.characters;
-const target = (label: Label): string => byte(MARK.target) + label.characters;
+const ENTER = byte(MARK.enter), TARGET = byte(MARK.target);
+const enter = (label: Label): string => ENTER + label.characters;
+const target = (label: Label): string => TARGET + label.characters;
+
+/** LEB128 as text. Nearly all are short. */
+function unsigned(value: number): string {
+  if (value < 0x80) return byte(value);
+  if (value < 0x4000) return byte(value & 0x7f | 0x80) + byte(value >>> 7);
+  return String.fromCharCode(...unsignedLeb(value));
+}
+
+function signed(value: number | bigint): string {
+  if (value >= -0x40 && value < 0x40) return byte(Number(value) & 0x7f);
+  if (value >= -0x2000 && value < 0x2000) {
+    const bits = Number(value);
+    return byte(bits & 0x7f | 0x80) + byte(bits >> 7 & 0x7f);
+  }
+  return String.fromCharCode(...signedLeb(value));
+}
 const NAMELESS = new Label();
 
 /** Value types (WebAssembly specification, section 5.3.1). */
@@ -63,6 +79,7 @@ export type ValueType = keyof typeof valueType;
 
 const VOID = 0x40;
 const END = byte(0x0b), ELSE = byte(0x05);
+const I32_CONST = byte(0x41), I64_CONST = byte(0x42);
 
 /** A local variable of the function being built. */
 export class Local {
@@ -102,7 +119,7 @@ const storing = (opcode: number, log2Bytes: number) => {
 
 /** Instructions on 32-bit integers. */
 export const i32 = {
-  const: (value: number): Code => String.fromCharCode(0x41, ...signedLeb(value | 0)),
+  const: (value: number): Code => I32_CONST + signed(value | 0),
   load: loading(0x28, 2),
   load16_u: loading(0x2f, 1),
   store: storing(0x36, 2),
@@ -135,10 +152,7 @@ export const i32 = {
 /** Instructions on 64-bit integers. */
 export const i64 = {
   const: (value: number | bigint): Code =>
-    String.fromCharCode(
-      0x42,
-      ...signedLeb(typeof value === "bigint" ? BigInt.asIntN(64, value) : value),
-    ),
+    I64_CONST + signed(typeof value === "bigint" ? BigInt.asIntN(64, value) : value),
   load: loading(0x29, 3),
   load8_s: loading(0x30, 0),
   load8_u: loading(0x31, 0),

@@ -3,9 +3,10 @@ import { floatRegisterNames, registerNames } from "../../isa/disassembler.ts";
 import { type Code, i32, i64, type Local } from "../../wasm/code.ts";
 import type { FunctionBuilder } from "../../wasm/module.ts";
 import { FLOAT_REGISTERS, INTEGER_REGISTERS } from "../layout.ts";
-import type { Decoded } from "../../isa/decoder.ts";
+import { type Decoded, instructions } from "../../isa/decoder.ts";
+import type { Instruction } from "../../isa/instruction.ts";
 import type { Placed } from "../record.ts";
-import { loopsOf } from "./loops.ts";
+import { loopDepths } from "./loops.ts";
 
 /** A register file. */
 export type RegisterFile = "x" | "f";
@@ -73,35 +74,54 @@ export class Registers {
 
 /** Where in memory the registers are that are used most. */
 function mostUsed(code: readonly Placed[]): number[] {
-  const loops = loopsOf(code).map((loop) => new Set(loop));
+  const depths = loopDepths(code);
   const uses = { x: new Map<number, number>(), f: new Map<number, number>() };
-  for (const placed of code) {
-    const weight = ROUNDS ** loops.filter((loop) => loop.has(placed)).length;
-    for (const { file, number } of operandsOf(placed.decoded)) {
-      if (file === "x" && number === 0) continue;
-      const at = origin[file] + 8 * number;
-      uses[file].set(at, (uses[file].get(at) ?? 0) + weight);
+  code.forEach(({ decoded }, index) => {
+    const weight = ROUNDS ** depths[index]!;
+    for (const { file, number } of operandsOf.get(decoded.instruction)!) {
+      const at = origin[file] + 8 * number(decoded);
+      // x0 is no register.
+      if (at !== INTEGER_REGISTERS) uses[file].set(at, (uses[file].get(at) ?? 0) + weight);
     }
-  }
+  });
   return (["x", "f"] as const).flatMap((file) =>
     [...uses[file]].toSorted(([, a], [, b]) => b - a).slice(0, MOST_LOCALS[file])
       .map(([at]) => at)
   );
 }
 
-/** The registers that an instruction reads or writes. */
-function operandsOf(decoded: Decoded): { readonly file: RegisterFile; readonly number: number }[] {
-  const { instruction, rd, rs1, rs2, bits } = decoded;
-  const numbers: Readonly<Record<string, number>> = { d: rd, s1: rs1, s2: rs2, s3: bits >>> 27 };
-  return Array.from(
-    instruction.operands.matchAll(/\b([rf])(d|s[123])\b/g),
-    ([, file, which]) => ({ file: file === "r" ? "x" : "f", number: numbers[which!]! }),
-  );
+/** A register operand: its file, and the field of the instruction that has its number. */
+interface RegisterOperand {
+  readonly file: RegisterFile;
+  readonly number: (decoded: Decoded) => number;
+  readonly isDestination: boolean;
 }
 
+const fields: Readonly<Record<string, (decoded: Decoded) => number>> = {
+  d: ({ rd }) => rd,
+  s1: ({ rs1 }) => rs1,
+  s2: ({ rs2 }) => rs2,
+  s3: ({ bits }) => bits >>> 27,
+};
+
+const operandsOf: ReadonlyMap<Instruction, readonly RegisterOperand[]> = new Map(
+  instructions.map((instruction) => [
+    instruction,
+    Array.from(
+      instruction.operands.matchAll(/\b([rf])(d|s[123])\b/g),
+      ([, file, field]) => ({
+        file: file === "r" ? "x" : "f",
+        number: fields[field!]!,
+        isDestination: field === "d",
+      }),
+    ),
+  ]),
+);
+
 /** Where in memory the register is that an instruction writes. */
-export function destinationOf({ instruction, rd }: Decoded): number | undefined {
-  const operands = instruction.operands.split(",");
-  if (operands.includes("fd")) return FLOAT_REGISTERS + 8 * rd;
-  return operands.includes("rd") && rd !== 0 ? INTEGER_REGISTERS + 8 * rd : undefined;
+export function destinationOf(decoded: Decoded): number | undefined {
+  const destination = operandsOf.get(decoded.instruction)!.find((one) => one.isDestination);
+  if (destination === undefined) return undefined;
+  const { file } = destination;
+  return file === "x" && decoded.rd === 0 ? undefined : origin[file] + 8 * decoded.rd;
 }

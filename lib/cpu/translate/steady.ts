@@ -71,8 +71,9 @@ function steadyKey(loop: Loop, index: number): string | undefined {
 
 /** Where in a loop is written what a register holds before an instruction: just before, or the last time round. */
 function originsOf(loop: Loop, index: number, register: number): number[] {
-  const before = loop.slice(0, index).findLastIndex((placed) => writes(placed, register));
-  if (before >= 0) return [before];
+  for (let before = index - 1; before >= 0; before--) {
+    if (writes(loop[before]!, register)) return [before];
+  }
   return loop.flatMap((placed, origin) => writes(placed, register) ? [origin] : []);
 }
 
