@@ -15,11 +15,14 @@ import { SnapshotWorker } from "./snapshot_worker.ts";
 /** Everything in a snapshot but pages: state, operations, frames. */
 const STATE_BYTES = 1 << 20;
 
+/** Buffers that are kept: a log may have two snapshots on their way. */
+const KEPT = 2;
+
 /** Keeps buffers for snapshots, so that taking one costs a copy and not a page fault for each page. */
 export class SnapshotShelf {
   readonly #machine: Machine;
   readonly #zeros: ZeroPages;
-  /** At most one: several that were needed at once are not kept. */
+  /** At most {@linkcode KEPT}: more that were needed at once are not kept. */
   readonly #free: RamCopy[] = [];
   /** All there are: the free one, and those whose snapshots are on their way, unless they are called off. */
   readonly #copies = new Set<WeakRef<RamCopy>>();
@@ -143,7 +146,7 @@ export class SnapshotShelf {
   }
 
   #putBack(copy: RamCopy): void {
-    if (this.#free.length === 0) this.#free.push(copy);
+    if (this.#free.length < KEPT) this.#free.push(copy);
   }
 }
 

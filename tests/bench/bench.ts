@@ -4,6 +4,8 @@ import { benchGrowth } from "./growth.ts";
 import { benchJoin } from "./join.ts";
 import { benchKeys } from "./keys.ts";
 import { benchLiveDebug } from "./live_debug.ts";
+import { benchService } from "./service.ts";
+import { benchSnapshots } from "./snapshots.ts";
 import { benchSpeed } from "./speed.ts";
 
 const DEFAULT_ROUNDS = 5;
@@ -16,6 +18,8 @@ const sections: Readonly<Record<string, (argument?: string) => Promise<void>>> =
   linux: async (rounds) => await (await import("./linux.ts")).benchLinux(rounds),
   growth: benchGrowth,
   join: benchJoin,
+  service: benchService,
+  snapshots: benchSnapshots,
   keys: benchKeys,
   debug: benchDebug,
   "live-debug": benchLiveDebug,
@@ -30,6 +34,8 @@ const USAGE = `deno task bench [ROUNDS [SCALE]]
 deno task bench linux [ROUNDS]  Debian's Linux, beside QEMU
 deno task bench growth [ROUNDS] how costs grow with length of runs and of epochs, RAM and I/O
 deno task bench join            how long a guest stands still when a backup joins
+deno task bench service         how long a signal waits for a guest that is busy
+deno task bench snapshots       what key snapshots cost a guest that computes
 deno task bench keys            how long the echo of a key takes
 deno task bench debug [LOG]     how long a debugger waits for a step back
 deno task bench live-debug      what a debugger on a backup costs its primary`;

@@ -7,17 +7,8 @@
  * Each measurement is a process of its own, whose memory is that measurement's. The guest waits; its RAM is
  * filled from outside, half of each page with noise, which packs to about half.
  */
-import { BootImage } from "../../lib/board/boot_image.ts";
-import { Machine } from "../../lib/board/machine.ts";
 import { GuestMemory } from "../../lib/cpu/memory.ts";
-import { POWER_ON_TIME } from "../../lib/epoch/guest_time.ts";
-import { DEFAULT_POLICY } from "../../lib/epoch/policy.ts";
-import { SystemClock } from "../../lib/host/clock.ts";
-import { hostLoop } from "../../lib/host/event_loop.ts";
-import { randomId } from "../../lib/replica/identity.ts";
-import { LiveMachine } from "../../lib/replica/live.ts";
-import { DEFAULT_LIMITS } from "../../lib/replica/roster.ts";
-import type { ByteStream } from "../../lib/replica/transport.ts";
+import { bareLive, bareMachine, streamInto } from "./bare_machine.ts";
 
 const MEBIBYTE = 2 ** 20;
 const PAGE_BYTES = 4096;
@@ -64,22 +55,9 @@ export async function measureJoin(ramMib: number, usedMib: number): Promise<Join
 
 async function measure(ramMib: number, usedMib: number): Promise<JoinFigures> {
   const base = Deno.memoryUsage().rss;
-  const configuration = { ramBytes: ramMib * MEBIBYTE, disks: [], bills: false };
-  const elf = Deno.readFileSync(new URL("../../fixtures/echo.elf", import.meta.url));
-  const machine = Machine.powerOn(configuration, BootImage.load(elf, configuration));
+  const machine = bareMachine("echo", ramMib * MEBIBYTE);
   fill(machine.memory, usedMib);
-  const live = new LiveMachine({
-    ...{ machine, epoch: 0, time: POWER_ON_TIME, identity: { run: randomId(), term: 1 } },
-    ...{ clock: new SystemClock(), loop: hostLoop, policy: DEFAULT_POLICY, limits: DEFAULT_LIMITS },
-    backs: {
-      perform: () => Promise.resolve({ status: "io-error" }),
-      writeConsole: () => Promise.resolve(),
-      consolePerformed: 0,
-      consoleRoom: () => undefined,
-    },
-    note: () => {},
-    outputs: { consoleBase: 0, billBase: 0 },
-  });
+  const live = bareLive(machine, { snapshotThread: true });
   const ended = live.run();
   await live.expectReaders();
   const reader = new Reader();
@@ -103,17 +81,10 @@ class Reader {
   static readonly quietSeconds = 0.5;
   bytes = 0;
   #heard = performance.now();
-  readonly stream: ByteStream = {
-    ...{ name: "reader", kind: "standard", direction: "out" },
-    writable: new WritableStream({
-      write: (data) => {
-        this.bytes += data.length;
-        this.#heard = performance.now();
-      },
-    }),
-    endAtPresentEnd() {},
-    close: () => Promise.resolve(),
-  };
+  readonly stream = streamInto(({ length }) => {
+    this.bytes += length;
+    this.#heard = performance.now();
+  });
 
   async quiet(): Promise<void> {
     while (this.bytes === 0 || performance.now() - this.#heard < 1000 * Reader.quietSeconds) {
