@@ -6,7 +6,7 @@
  * 0x000_1000  engine block    scratch of the interpreter; means nothing between two runs
  * 0x001_0000  device state    architectural, laid out by the board
  * 0x004_0000  page flags      one byte for each RAM page
- * 0x00c_0000  TLBs            4 banks of read, write and fetch entries; the micro-TLB
+ * 0x00c_0000  TLBs            4 banks of read, write and fetch entries; the micro-TLBs
  * 0x010_0000  decoded code    a pool of decoded pages
  * 0x418_0000  RAM
  * ```
@@ -85,10 +85,15 @@ export const TLB_BANK_BYTES = 3 * WRITE_TLB;
 /** Banks: user, supervisor, supervisor with SUM, machine (and everything untranslated). */
 export const TLB_BANK_COUNT = 4;
 
-/** The micro-TLB. Its entries are chosen by the translator, not by address, and have the mode in their tags. */
-export const MICRO_TLB: number = TLB_BANKS + TLB_BANK_COUNT * TLB_BANK_BYTES;
-/** Entries of the micro-TLB. */
-export const MICRO_TLB_ENTRIES = 64;
+/**
+ * The micro-TLBs, of loads and of stores. Their entries are chosen by the translator, not by address, and have the mode
+ * in their tags.
+ */
+export const MICRO_TLBS: number = TLB_BANKS + TLB_BANK_COUNT * TLB_BANK_BYTES;
+/** Entries of each micro-TLB. */
+export const MICRO_TLB_ENTRIES = 32;
+/** Bytes of a micro-TLB. */
+export const MICRO_TLB_BYTES: number = MICRO_TLB_ENTRIES * TLB_ENTRY_BYTES;
 
 /** Page flags, one byte for each page of RAM. */
 export const PAGE_FLAGS = 0x4_0000;

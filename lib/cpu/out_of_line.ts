@@ -17,7 +17,6 @@ import {
   DATA_BANK,
   FLOAT_REGISTERS,
   HART_BLOCK_BYTES,
-  MICRO_TLB,
   PAGE_BYTES,
   PENDING,
   PENDING_VALUE,
@@ -30,7 +29,7 @@ import {
 import { MSTATUS } from "./privilege.ts";
 import { FAILED, loadOf, type SlowPaths, storeOf } from "./record_emission.ts";
 import { endReservation, hasReservation, makeReservation } from "./reservation_emission.ts";
-import { ENTRY_VALUE, entryOf, modeOf, tagOf } from "./tlb_emission.ts";
+import { ENTRY_VALUE, entryOf, microTlbOf, modeOf, tagOf } from "./tlb_emission.ts";
 
 /** Where in a description what is. */
 const LENGTH_MASK = 7, DESTINATION_MASK = 0xfff8, MICRO_SHIFT = 16;
@@ -283,8 +282,8 @@ class OutOfLineEmission implements Emission {
     const page = i64.and(address.get, i64.const(-PAGE_BYTES));
     const mode = modeOf(i32.load(i32.const(0), DATA_BANK));
     const remember = [
-      i64.store(place, i64.or(page, mode), MICRO_TLB),
-      i32.store(place, addend.get, MICRO_TLB + ENTRY_VALUE),
+      i64.store(place, i64.or(page, mode), microTlbOf(tlb)),
+      i32.store(place, addend.get, microTlbOf(tlb) + ENTRY_VALUE),
     ];
     const hit = i64.eq(i64.load(host.get, tlb), tagOf(address.get, width));
     this.#code.push(

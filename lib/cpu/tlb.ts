@@ -8,8 +8,8 @@
 import type { GuestMemory } from "./memory.ts";
 import {
   FETCH_TLB,
-  MICRO_TLB,
-  MICRO_TLB_ENTRIES,
+  MICRO_TLB_BYTES,
+  MICRO_TLBS,
   PAGE_BYTES,
   PART_END_SHIFT,
   type READ_TLB,
@@ -154,10 +154,9 @@ export class Tlb {
     }
   }
 
-  /** It holds what the TLBs once did, so that it is emptied when anything is removed from them. */
+  /** They hold what the TLBs once did, so that they are emptied when anything is removed from those. */
   #emptyMicro(): void {
-    const start = MICRO_TLB >> 2;
-    this.#words.fill(-1, start, start + MICRO_TLB_ENTRIES * ENTRY_WORDS);
+    this.#words.fill(-1, MICRO_TLBS >> 2, (MICRO_TLBS + 2 * MICRO_TLB_BYTES) >> 2);
   }
 
   #empty(table: number): void {

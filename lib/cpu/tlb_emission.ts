@@ -1,7 +1,15 @@
 /** How generated code looks into the TLBs. */
 import type { Width } from "../isa/emission.ts";
 import { type Code, i32, i64 } from "../wasm/code.ts";
-import { PAGE_BYTES, TLB_BANKS, TLB_ENTRIES, TLB_ENTRY_BYTES } from "./layout.ts";
+import {
+  MICRO_TLB_BYTES,
+  MICRO_TLBS,
+  PAGE_BYTES,
+  READ_TLB,
+  TLB_BANKS,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+} from "./layout.ts";
 
 /** Where in an entry the value is that follows the tag. */
 export const ENTRY_VALUE = 8;
@@ -27,4 +35,9 @@ const MODE_SHIFT = 9;
 /** What tags of the micro-TLB have in the bits between page and alignment: the mode, by its bank (32 bits). */
 export function modeOf(bank: Code): Code {
   return i64.extend_u(i32.shr_u(i32.sub(bank, i32.const(TLB_BANKS)), i32.const(MODE_SHIFT)));
+}
+
+/** The micro-TLB in front of a TLB: what may be loaded from must never be found by a store. */
+export function microTlbOf(tlb: number): number {
+  return tlb === READ_TLB ? MICRO_TLBS : MICRO_TLBS + MICRO_TLB_BYTES;
 }

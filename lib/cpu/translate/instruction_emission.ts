@@ -23,13 +23,13 @@ import {
 } from "../../wasm/code.ts";
 import type { FunctionBuilder } from "../../wasm/module.ts";
 import { fieldOffset } from "../hart_block.ts";
-import { MICRO_TLB, READ_TLB, TLB_ENTRY_BYTES, WRITE_TLB, ZERO_SINK } from "../layout.ts";
+import { READ_TLB, TLB_ENTRY_BYTES, WRITE_TLB, ZERO_SINK } from "../layout.ts";
 import { describe } from "../out_of_line.ts";
 import { MSTATUS } from "../privilege.ts";
 import type { Placed } from "../record.ts";
 import { loadOf, storeOf } from "../record_emission.ts";
 import type { FloatFunctions } from "../soft_float.ts";
-import { ENTRY_VALUE, entryOf, tagOf } from "../tlb_emission.ts";
+import { ENTRY_VALUE, entryOf, microTlbOf, tagOf } from "../tlb_emission.ts";
 import { onHost } from "./host_arithmetic.ts";
 import { destinationOf, type Registers } from "./registers.ts";
 import { after } from "./region.ts";
@@ -324,7 +324,7 @@ class InstructionEmission implements Emission {
     this.code.push(address.set(at));
     const entry = this.#microEntry;
     if (entry !== 0) {
-      const place = i32.const(MICRO_TLB + entry * TLB_ENTRY_BYTES);
+      const place = i32.const(microTlbOf(tlb) + entry * TLB_ENTRY_BYTES);
       return way(
         likely(i64.eq(i64.load(place), i64.or(tag, mode.get))),
         i32.add(low, i32.load(place, ENTRY_VALUE)),

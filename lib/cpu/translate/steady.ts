@@ -1,5 +1,5 @@
 /**
- * Which accesses likely stay in one page for a while: each has an entry of the micro-TLB, which it looks at first. The
+ * Which accesses likely stay in one page for a while: each has an entry of a micro-TLB, which it looks at first. The
  * others look into the TLB. That is a guess about speed and nothing else.
  */
 import { type Instruction, OPCODE } from "../../isa/instruction.ts";
@@ -13,11 +13,11 @@ const LONG_STRIDE = 512;
 const MOST_ORIGINS = 8;
 /** Bases that hardly change anywhere: stack, global and thread pointer. All regions share their entries. */
 const FIXED_BASES: readonly number[] = [2, 3, 4];
-/** Entry 0 stands for none. Then come those of fixed bases, for loads and for stores. */
+/** Entry 0 stands for none. Then come those of fixed bases. */
 const FIRST_FIXED = 1;
-const FIRST_OTHER = FIRST_FIXED + 2 * FIXED_BASES.length;
+const FIRST_OTHER = FIRST_FIXED + FIXED_BASES.length;
 
-/** For accesses of a region that have one, the number of their entry of the micro-TLB. */
+/** For accesses of a region that have one, the number of their entry of the micro-TLB of loads, or of stores. */
 export function microEntries(code: readonly Placed[]): ReadonlyMap<Placed, number> {
   const entries = new Map<Placed, number>();
   const byKey = new Map<string, number>();
@@ -39,8 +39,7 @@ export function microEntries(code: readonly Placed[]): ReadonlyMap<Placed, numbe
   }
   for (const placed of code) {
     const fixed = FIXED_BASES.indexOf(placed.decoded.rs1);
-    const kind = kindOf(placed);
-    if (fixed >= 0 && kind !== undefined) entries.set(placed, FIRST_FIXED + 2 * fixed + kind);
+    if (fixed >= 0 && kindOf(placed) !== undefined) entries.set(placed, FIRST_FIXED + fixed);
   }
   return entries;
 }
