@@ -14,6 +14,8 @@ export interface EngineChoice {
   readonly engine: EngineName;
   /** How often code is gone to before the mixed engine translates it. */
   readonly hotAt: number;
+  /** Most translated regions that the mixed engine keeps; absent: as many as are good. */
+  readonly mostRegions?: number;
 }
 
 /** The engine of whoever does not choose. Translating costs as much as interpreting code some thousand times. */

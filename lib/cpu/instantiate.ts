@@ -20,13 +20,13 @@ export function instantiate(
   parts: Omit<TranslatorParts, "table">,
   slowPaths: SlowPaths,
 ): Engine {
-  const { engine, hotAt } = chosenEngine();
+  const { engine, hotAt, mostRegions } = chosenEngine();
   const translating = engine === "mixed";
   const kind = `${engine} ${parts.memory.buffer.byteLength}`;
   const module = modules.get(kind) ??
     new WebAssembly.Module(generateInterpreter(parts.memory, translating));
   modules.set(kind, module);
-  const table = translating ? Translator.table() : Translator.noTable();
+  const table = translating ? Translator.table(mostRegions) : Translator.noTable();
   const accesses = {
     load: (width: number) => slowPaths.load(width),
     store: (width: number) => slowPaths.store(width),

@@ -6,6 +6,7 @@ declare namespace WebAssembly {
   }
   class Table {
     constructor(descriptor: { element: "anyfunc"; initial: number });
+    readonly length: number;
     set(index: number, value: null): void;
   }
   class Module {

@@ -59,6 +59,7 @@ export class Translator implements CodeListener {
   watcher: ((linked: LinkedModule) => void) | undefined;
   /** Whether nothing more is translated. */
   isResting = false;
+  readonly #most: number;
   #free: number[] = [];
   #bytes = 0;
 
@@ -70,12 +71,13 @@ export class Translator implements CodeListener {
     this.#parts = parts;
     this.#imports = imports;
     new Int32Array(parts.memory.buffer)[HOT_AT >> 2] = hotAt;
-    for (let place = MOST_REGIONS - 1; place >= 0; place--) this.#free.push(place);
+    this.#most = parts.table.length;
+    for (let place = this.#most - 1; place >= 0; place--) this.#free.push(place);
   }
 
   /** A table for as many regions as there may be. */
-  static table(): WebAssembly.Table {
-    return new WebAssembly.Table({ element: "anyfunc", initial: MOST_REGIONS });
+  static table(mostRegions = MOST_REGIONS): WebAssembly.Table {
+    return new WebAssembly.Table({ element: "anyfunc", initial: mostRegions });
   }
 
   /** For an engine that translates nothing. */
@@ -153,7 +155,7 @@ export class Translator implements CodeListener {
     const { code } = this.#parts;
     for (const [ramPage, offsets] of this.#waiting) {
       for (const head of offsets) {
-        if (batch.length === MOST_IN_MODULE) return batch;
+        if (batch.length === Math.min(MOST_IN_MODULE, this.#most)) return batch;
         offsets.delete(head);
         if (code.hasEntry(ramPage, head)) continue;
         const region = findRegion(head, (offset) => code.instructionAt(ramPage, offset));
