@@ -9,7 +9,7 @@ import { Reporter } from "./reporter.ts";
 
 const everyOption = stepsOption(
   "every",
-  "Steps between two snapshots at most (default 250M); an epoch counts as 60k more, as its end takes time",
+  "Steps between two snapshots at most (default 150M); an epoch counts as 120k more, as its end takes time",
   1000,
 );
 const limitOption = sizeOption(

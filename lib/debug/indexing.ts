@@ -27,9 +27,9 @@ const LONGEST_CHAIN = 8;
 const SLICE_STEPS = 1 << 22;
 const TURN_MILLISECONDS = 15;
 
-/** What an index is like unless it is said: what lies between two snapshots is executed in half a second. */
+/** What an index is like unless it is said: what lies between two snapshots is executed in half a second or so. */
 export const DEFAULT_INDEX = {
-  everySteps: 250_000_000,
+  everySteps: 150_000_000,
   epochSteps: EPOCH_STEPS,
   limitBytes: 4 * 2 ** 30,
 } as const;

@@ -22,7 +22,7 @@ export function isSame(one: Moment, other: Moment): boolean {
 }
 
 /** What an epoch takes beside its steps, in steps that could be executed meanwhile. */
-export const EPOCH_STEPS = 60_000;
+export const EPOCH_STEPS = 120_000;
 
 /** What executing from power-on to a moment takes, in steps. */
 export function workUpTo({ epoch, step }: Moment): number {

@@ -4,6 +4,7 @@ import { benchGrowth } from "./growth.ts";
 import { benchJoin } from "./join.ts";
 import { benchKeys } from "./keys.ts";
 import { benchLiveDebug } from "./live_debug.ts";
+import { benchSeek } from "./seek.ts";
 import { benchService } from "./service.ts";
 import { benchSnapshots } from "./snapshots.ts";
 import { benchSpeed } from "./speed.ts";
@@ -22,6 +23,7 @@ const sections: Readonly<Record<string, (argument?: string) => Promise<void>>> =
   snapshots: benchSnapshots,
   keys: benchKeys,
   debug: benchDebug,
+  seek: benchSeek,
   "live-debug": benchLiveDebug,
 };
 
@@ -37,7 +39,8 @@ deno task bench join            how long a guest stands still when a backup join
 deno task bench service         how long a signal waits for a guest that is busy
 deno task bench snapshots       what key snapshots cost a guest that computes
 deno task bench keys            how long the echo of a key takes
-deno task bench debug [LOG]     how long a debugger waits for a step back
+deno task bench debug [LOG]     how long a debugger waits for a step back, and for "who last wrote?"
+deno task bench seek [LOG]      how long the way to any point of an indexed recording is
 deno task bench live-debug      what a debugger on a backup costs its primary`;
 
 const [first = `${DEFAULT_ROUNDS}`, second] = Deno.args;

@@ -2,15 +2,17 @@
  * How long a debugger waits for a step back and for the search of a whole recording, here and, through the
  * same gdb, on QEMU's record/replay, which can do it on bare metal.
  *
- *     deno task bench debug          # the guest `bench`, beside QEMU
+ *     deno task bench debug          # the guest `bench`, beside QEMU, and a boot of Debian's Linux
  *     deno task bench debug FILE     # any log, such as one of a boot of Linux
  */
 import { Debugger } from "../../lib/debug/debugger.ts";
 import { Timeline } from "../../lib/debug/timeline.ts";
-import { Seeded } from "../epoch/seeded.ts";
 import { shellLine } from "../cli/lockstep_process.ts";
+import { inMilliseconds, row, spreadPoints, timed } from "./debug_rows.ts";
 import { isInstalled, QEMU } from "./installed.ts";
+import { recordLinux } from "./linux_recording.ts";
 import { median } from "./statistics.ts";
+import { measureWhoWrote } from "./who_wrote.ts";
 
 const POINTS = 10;
 const BACK_STEPS = 5;
@@ -20,15 +22,6 @@ const NOWHERE = 0x7ff_ffff_f000n;
 /** The tenth part of what `bench` does by default. */
 const SCALE = "scale=10";
 const elf = new URL("../../fixtures/bench.elf", import.meta.url).pathname;
-
-const row = (what: string, value: string) => console.log(what.padEnd(58) + value.padStart(14));
-const inMilliseconds = (value: number) => `${value.toFixed(1)} ms`;
-
-async function timed(action: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await action();
-  return performance.now() - began;
-}
 
 /** Measures a log without gdb; answers whether the goal is reached. */
 async function measure(path: string): Promise<boolean> {
@@ -47,20 +40,20 @@ async function measure(path: string): Promise<boolean> {
   row("continue to the end, watching", inMilliseconds(await timed(() => moving.continueForward())));
   row("reverse-continue, all of it", inMilliseconds(await timed(() => moving.continueBack())));
   moving.triggers = [];
-  const random = new Seeded(1);
   const first: number[] = [];
   const further: number[] = [];
-  for (let point = 0; point < POINTS; point++) {
-    await moving.seek(opened.momentAt(start.step + random.upTo(steps))!);
+  for (const part of spreadPoints(POINTS)) {
+    await moving.seek(opened.momentAt(start.step + Math.floor(part * steps))!);
     first.push(await timed(() => moving.stepBack()));
     for (let step = 1; step < BACK_STEPS; step++) {
       further.push(await timed(() => moving.stepBack()));
     }
   }
   const longest = Math.max(...first, ...further);
-  row("reverse-stepi, the first at a random point, median", inMilliseconds(median(first)));
+  row("reverse-stepi, the first where nobody has been, median", inMilliseconds(median(first)));
   row("reverse-stepi, further ones, median", inMilliseconds(median(further)));
   row(`reverse-stepi, longest (goal: ${GOAL_MILLISECONDS} ms)`, inMilliseconds(longest));
+  await measureWhoWrote(opened);
   opened.close();
   return longest < GOAL_MILLISECONDS;
 }
@@ -132,17 +125,20 @@ export async function benchDebug(path: string | undefined): Promise<void> {
       stdout: "null",
     }).output();
     if (!await measure(log)) Deno.exitCode = 1;
-    if (!await isInstalled("gdb-multiarch")) return;
-    const server = `| ${shellLine(["debug", log])}`;
-    const tell = (who: string, [first = "failed", second = "failed"]: readonly string[]) => {
-      row(`gdb, reverse-stepi at the end: ${who}`, first);
-      row(`gdb, another: ${who}`, second);
-    };
-    tell("lockstep", await throughGdb(server, folder));
-    if (await isInstalled(QEMU) && await isInstalled("qemu-img")) {
-      tell(QEMU, await qemuSteps(folder));
-    }
+    if (await isInstalled("gdb-multiarch")) await compareInGdb(log, folder);
+    console.log("Debian's Linux, from reset to power-off:");
+    if (!await measure(await recordLinux(folder, "check"))) Deno.exitCode = 1;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** What a person at gdb waits for, here and with QEMU. */
+async function compareInGdb(log: string, folder: string): Promise<void> {
+  const tell = (who: string, [first = "failed", second = "failed"]: readonly string[]) => {
+    row(`gdb, reverse-stepi at the end: ${who}`, first);
+    row(`gdb, another: ${who}`, second);
+  };
+  tell("lockstep", await throughGdb(`| ${shellLine(["debug", log])}`, folder));
+  if (await isInstalled(QEMU) && await isInstalled("qemu-img")) tell(QEMU, await qemuSteps(folder));
 }
