@@ -37,8 +37,8 @@ export async function measureWhoWrote(timeline: Timeline): Promise<void> {
   const page = mostOften(looks.map(pageOf));
   if (page === undefined) return;
   await searchBusy(timeline, page + BigInt(PAGE_BYTES / 2));
-  const early = await earlyPage(timeline, at(0.1), at(0.3));
-  if (early !== undefined) await ask(timeline, early, at(0.3));
+  const early = await earlyWord(timeline, [at(0.1), at(0.3), end.step]);
+  if (early !== undefined) await ask(timeline, early);
 }
 
 /** Looks for every write to a word, from the start to the end. */
@@ -55,14 +55,11 @@ async function searchBusy(timeline: Timeline, address: bigint): Promise<void> {
   row("  of the processors' time", inSeconds(processor));
 }
 
-/** Asks at the end for a word of a page that is the same as at step `since`. */
-async function ask(timeline: Timeline, page: bigint, since: number): Promise<void> {
+/** Asks at the end. */
+async function ask(timeline: Timeline, address: bigint): Promise<void> {
   const { step: end } = timeline.end;
-  const [before, after] = [await pageAt(timeline, page, since), await pageAt(timeline, page, end)];
-  const constant = before?.findIndex((word, index) => word !== 0n && word === after?.[index]) ?? -1;
-  if (constant < 0) return;
+  await timeline.seek(timeline.end);
   const moving = new Debugger(timeline);
-  const address = page + BigInt(WORD_BYTES * constant);
   moving.triggers = [{ kind: "store", address, length: WORD_BYTES }];
   const { took, processor } = await timedTwice(() => moving.continueBack());
   const searched = ((end - timeline.moment.step) / 1e9).toFixed(2);
@@ -78,19 +75,27 @@ async function timedTwice(action: () => Promise<unknown>) {
   return { took, processor };
 }
 
-/** A page whose first word has got its present value between two steps; by addresses of the kernel's data. */
-async function earlyPage(
+/** A word that changes between the first two of these steps and no more, in a page that a register points to. */
+async function earlyWord(
   timeline: Timeline,
-  from: number,
-  to: number,
+  steps: readonly [number, number, number],
 ): Promise<bigint | undefined> {
-  await timeline.seek(timeline.momentAt(to)!);
+  await timeline.seek(timeline.momentAt(steps[1])!);
   const { registers } = timeline.machine.hartState();
   const pages = registers.filter((value) => value >> 63n === 1n)
     .map((value) => value - value % BigInt(PAGE_BYTES));
   for (const page of new Set(pages)) {
-    const [early, late] = [await pageAt(timeline, page, from), await pageAt(timeline, page, to)];
-    if (early && late?.some((word, index) => word !== 0n && word !== early[index])) return page;
+    const [early, late, last] = [
+      await pageAt(timeline, page, steps[0]),
+      await pageAt(timeline, page, steps[1]),
+      await pageAt(timeline, page, steps[2]),
+    ];
+    const word = late?.findIndex((value, index) =>
+      value !== 0n && early && value !== early[index] && value === last?.[index]
+    ) ?? -1;
+    if (word >= 0) {
+      return page + BigInt(WORD_BYTES * word);
+    }
   }
   return undefined;
 }
