@@ -144,7 +144,7 @@ async function follow(
   const { start, end } = timeline;
   return `The log has steps ${start.step} to ${end.step}, epochs ${start.epoch} to ${end.epoch}, ` +
     `and ends at ${secondsText(timeline.endTicks)} s\n` +
-    `${growth.follows ? "continue waits there for what is still to come" : growth.endText}\n`;
+    `${growth.endText}\n`;
 }
 
 async function why({ timeline, parts: { debugger: { hit } } }: GdbTarget): Promise<string> {

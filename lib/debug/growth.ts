@@ -55,7 +55,7 @@ export class Growth {
     return false;
   }
 
-  /** Why it does not go on at the log's end, and what can be done about it. */
+  /** Why it does not go on at the log's end, or what can be done about that. */
   get endText(): string {
     const { endRecord } = this.timeline;
     switch (endRecord?.reason) {
@@ -75,6 +75,7 @@ export class Growth {
   get #stopText(): string {
     const over = this.#damage ?? this.#over();
     if (over !== undefined) return `Nothing more is known: ${over}`;
+    if (this.follows) return "continue waits there for what is still to come";
     return "Nothing more has come so far: continue goes on when it has, and waits for it after " +
       "monitor follow on";
   }

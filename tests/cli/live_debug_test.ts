@@ -283,6 +283,31 @@ siteTest("a promoted machine can be attached to as well", async (site) => {
   assertEquals((await site.backup.end()).code, 0);
 }, "transfers=600 pace=10");
 
+Deno.test("a backup that waits for its operator can be attached to, and promoted then", () =>
+  withFolder(async (folder) => {
+    const socket = `unix:${folder}/s`;
+    await using primary = new Lockstep(["primary", "rtc-spin", "--listen", socket]);
+    await primary.says(/Backups can join/);
+    await using backup = new Lockstep(["backup", socket, "--debug", "127.0.0.1:0"]);
+    await primary.says(/has joined/);
+    primary.kill("SIGKILL");
+    await backup.says(/nobody can tell whether the primary still runs: send SIGUSR1/);
+    const [, port] = await backup.says(/target remote 127\.0\.0\.1:(\d+)/);
+    await using caller = new Caller(port!);
+    const { gdb } = caller;
+    const before = stepOf(await gdb.monitor("seek end"));
+    backup.kill("SIGUSR1");
+    await backup.says(/Promoted: goes live in term 2/);
+    for (let look = 0; look < 500; look++) {
+      if (stepOf(await gdb.monitor("seek end")) > before) break;
+      await pause(10);
+    }
+    assert(stepOf(await gdb.monitor("when")) > before);
+    backup.kill("SIGTERM");
+    assertEquals((await backup.end()).code, 0);
+    assertEquals((await gdb.asked("c")).shown, "The machine was stopped here\n");
+  }));
+
 Deno.test("gdb that attaches before the backup has a machine waits for it", () =>
   withFolder(async (folder) => {
     const { log } = await recordGuest("clock");

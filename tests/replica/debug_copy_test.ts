@@ -38,42 +38,46 @@ function epoch(number: number, inputBytes: number): LogRecord {
 
 const nothing = (): PendingRecords => new Array<LogRecord>().values();
 
-Deno.test("a copy that begins in the middle of a run replays from there to its end, through a promotion", async () => {
-  await using stage = new Stage();
-  const cable = new Cable();
-  const primary = await stage.primary({ cables: [cable], boot: "transfers=30 pace=4" });
-  const parts: Uint8Array[] = [];
-  let copy: DebugCopy | undefined;
-  let from = 0;
-  const staged = stage.backup(cable, {
-    copy: {
-      add: ({ record }) => void copy?.send(record),
-      get log() {
-        return copy!;
+for (const ending of ["kill", "hand-over"] as const) {
+  Deno.test(`a copy that begins in the middle of a run replays from there to its end, through a ${ending}`, async () => {
+    await using stage = new Stage();
+    const cable = new Cable();
+    const primary = await stage.primary({ cables: [cable], boot: "transfers=30 pace=4" });
+    const parts: Uint8Array[] = [];
+    let copy: DebugCopy | undefined;
+    let from = 0;
+    const staged = stage.backup(cable, {
+      copy: {
+        add: ({ record }) => void copy?.send(record),
+        get log() {
+          return copy!;
+        },
       },
-    },
+    });
+    await stage.until(() => stage.consoleText().includes("receipt 5 "), "receipt 5");
+    staged.backup.atEpochEnd(async (replica, header) => {
+      const start = await new DebugCopyStart(replica, hostLoop).take(header, header.term);
+      from = replica.epoch;
+      copy = new DebugCopy(
+        streamTo((bytes) => void parts.push(bytes.slice())),
+        start,
+        from,
+        { limitBytes: 100 * MEBIBYTE, ended: (reason) => assert(false, reason) },
+      );
+    });
+    await stage.until(() => stage.consoleText().includes("receipt 12 "), "receipt 12");
+    if (ending === "kill") {
+      primary.kill();
+      primary.freeLock();
+    } else primary.live.stop("hand-over");
+    const promoted = await staged.promoted;
+    await promoted.ended;
+    const summary = await replay(ReadableStream.from(parts));
+    assert(from > 0);
+    assertEquals(summary.terms, [2]);
+    assertEquals([summary.end?.reason, summary.ending.kind], ["power-off", "clean"]);
   });
-  await stage.until(() => stage.consoleText().includes("receipt 5 "), "receipt 5");
-  staged.backup.atEpochEnd(async (replica, header) => {
-    const start = await new DebugCopyStart(replica, hostLoop).take(header, header.term);
-    from = replica.epoch;
-    copy = new DebugCopy(
-      streamTo((bytes) => void parts.push(bytes.slice())),
-      start,
-      from,
-      { limitBytes: 100 * MEBIBYTE, ended: (reason) => assert(false, reason) },
-    );
-  });
-  await stage.until(() => stage.consoleText().includes("receipt 12 "), "receipt 12");
-  primary.kill();
-  primary.freeLock();
-  const promoted = await staged.promoted;
-  await promoted.ended;
-  const summary = await replay(ReadableStream.from(parts));
-  assert(from > 0);
-  assertEquals(summary.terms, [2]);
-  assertEquals([summary.end?.reason, summary.ending.kind], ["power-off", "clean"]);
-});
+}
 
 Deno.test("while a copy begins the backup acknowledges, and stays a member", async () => {
   await using stage = new Stage();
