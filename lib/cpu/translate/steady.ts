@@ -64,7 +64,7 @@ function steadyKey(loop: Loop, index: number): string | undefined {
   const { rs1 } = placed.decoded;
   if (kind === undefined || !isSteady(loop, index, rs1)) return undefined;
   const [origin] = originsOf(loop, index, rs1);
-  const isSame = origin === undefined || isIncrement(loop[origin]!);
+  const isSame = origin === undefined || originsOf(loop, origin, rs1).includes(origin);
   return `${kind} ${rs1} ${isSame ? "" : loop[origin]!.pageOffset}`;
 }
 
@@ -84,12 +84,11 @@ function isSteady(
   seen = new Set<number>(),
 ): boolean {
   return originsOf(loop, index, register).every((origin) => {
-    if (seen.has(origin)) return true;
+    // Once round.
+    if (seen.has(origin)) return !isLongStep(loop[origin]!);
     if (seen.size === MOST_ORIGINS) return false;
     seen.add(origin);
-    const placed = loop[origin]!;
-    const { instruction, rs1, rs2, imm } = placed.decoded;
-    if (isIncrement(placed) && Math.abs(imm) >= LONG_STRIDE) return false;
+    const { instruction, rs1, rs2 } = loop[origin]!.decoded;
     return steadySources(instruction, rs1, rs2)
       ?.every((source) => isSteady(loop, origin, source, seen)) ?? false;
   });
@@ -116,8 +115,8 @@ function steadySources({ name }: Instruction, rs1: number, rs2: number): number[
   }
 }
 
-function isIncrement({ decoded: { instruction, rd, rs1 } }: Placed): boolean {
-  return instruction.name === "addi" && rd === rs1;
+function isLongStep({ decoded: { instruction, imm } }: Placed): boolean {
+  return instruction.name === "addi" && Math.abs(imm) >= LONG_STRIDE;
 }
 
 function writes({ decoded: { instruction, rd } }: Placed, register: number): boolean {
