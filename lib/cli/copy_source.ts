@@ -4,7 +4,7 @@ import { errorText } from "../host/fault.ts";
 import { hostLoop } from "../host/event_loop.ts";
 import type { PendingRecords } from "../replica/attachment.ts";
 import type { Backup } from "../replica/backup.ts";
-import { DebugCopyStart } from "../replica/debug_copy.ts";
+import { DebugCopyStart, type FollowedHeader } from "../replica/debug_copy.ts";
 import type { LiveMachine } from "../replica/live.ts";
 import type { MachineLog } from "../replica/machine_log.ts";
 
@@ -38,16 +38,19 @@ export function copiesOfBackup(backup: Backup, term: () => number): CopySource {
           refused(errorText(error));
         }
       };
-      const begin = async (replica: Replica) => {
+      const take = (start: DebugCopyStart, replica: Replica, header: FollowedHeader) =>
+        unlessRefused(async () => void make(await start.take(header, term()), replica.epoch));
+      const takeLater = async (replica: Replica) => {
         const start = new DebugCopyStart(replica, hostLoop);
         await start.prepare();
-        backup.atEpochEnd((_, header) =>
-          unlessRefused(async () => void make(await start.take(header, term()), replica.epoch))
-        );
+        backup.atEpochEnd((_, header) => take(start, replica, header));
       };
-      backup.atEpochEnd((replica) => {
+      // Who has waited for the machine gets it from its first moment on.
+      const hasWaited = backup.replica === undefined;
+      backup.atEpochEnd((replica, header) => {
+        if (hasWaited) return take(new DebugCopyStart(replica, hostLoop), replica, header);
         // It goes on meanwhile.
-        void unlessRefused(() => begin(replica));
+        void unlessRefused(() => takeLater(replica));
         return Promise.resolve();
       });
     },
