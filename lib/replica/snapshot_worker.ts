@@ -3,7 +3,7 @@
  * first. Where it cannot be started, for want of permission to read its source for instance, all is done
  * here: the records are the same.
  */
-import type { DigestedMemory } from "../cpu/digest.ts";
+import { type DigestedMemory, Digester } from "../cpu/digest.ts";
 import { type PackedPages, packPages } from "../log/page_packing.ts";
 
 /** What the worker is asked for. */
@@ -17,26 +17,33 @@ export type SnapshotAnswer = "ready" | PackedPages | bigint;
 interface Waiter {
   readonly resolve: (answer: SnapshotAnswer) => void;
   readonly reject: (error: Error) => void;
+  /** Makes the answer here; absent when what it is made of has been handed over. */
+  readonly here: (() => SnapshotAnswer) | undefined;
 }
+
+const THREAD = new URL("./snapshot_worker_thread.ts", import.meta.url);
 
 /** Packs and digests for one live machine. */
 export class SnapshotWorker {
   #worker: Worker | undefined;
-  #ready = false;
+  #state: "absent" | "starting" | "ready" = "absent";
   readonly #waiters: Waiter[] = [];
 
-  /** Starts the thread, unless it has been started; until it is ready nothing waits for it. */
+  /** @param source What the thread runs. */
+  constructor(private readonly source: URL = THREAD) {}
+
+  /** Starts the thread, unless it has been started or may not be. */
   start(): void {
-    if (this.#worker) return;
-    const url = new URL("./snapshot_worker_thread.ts", import.meta.url).href;
-    this.#worker = new Worker(url, { type: "module" });
+    if (this.#worker || !mayLoad(this.source)) return;
+    this.#state = "starting";
+    this.#worker = new Worker(this.source.href, { type: "module" });
     this.#worker.onmessage = ({ data }: MessageEvent<SnapshotAnswer>) => {
-      if (data === "ready") this.#ready = true;
+      if (data === "ready") this.#state = "ready";
       else this.#waiters.shift()?.resolve(data);
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#ready = false;
+      this.#state = "absent";
       this.#fail(new Error(`The thread that packs snapshots has failed: ${event.message}`));
     };
   }
@@ -50,26 +57,34 @@ export class SnapshotWorker {
   close(): void {
     this.#worker?.terminate();
     this.#worker = undefined;
-    this.#ready = false;
-    this.#fail(new Error("The machine has ended"));
+    this.#state = "absent";
+    for (const { reject } of this.#waiters.splice(0)) reject(new Error("The machine has ended"));
   }
 
   /** Packs the bytes of some pages, which are the worker's from then on. */
   pack(data: Uint8Array<ArrayBuffer>): PackedPages | Promise<PackedPages> {
-    if (!this.#ready) return packPages(data);
-    return this.#ask({ kind: "pack", data }, [data.buffer]) as Promise<PackedPages>;
+    if (this.#state === "absent") return packPages(data);
+    const answer = this.#state === "ready"
+      ? this.#ask({ kind: "pack", data }, [data.buffer])
+      : this.#ask({ kind: "pack", data }, [], () => packPages(data));
+    return answer as Promise<PackedPages>;
   }
 
   /** Digests all of a memory that does not change meanwhile; undefined where that is to be done here. */
   digest({ memory, ramBytes }: DigestedMemory): Promise<bigint> | undefined {
-    if (!this.#ready) return undefined;
-    return this.#ask({ kind: "digest", memory, ramBytes }, []) as Promise<bigint>;
+    if (this.#state === "absent") return undefined;
+    const here = () => new Digester({ memory, ramBytes }).ram();
+    return this.#ask({ kind: "digest", memory, ramBytes }, [], here) as Promise<bigint>;
   }
 
-  #ask(request: SnapshotRequest, transfer: Transferable[]): Promise<SnapshotAnswer> {
+  #ask(
+    request: SnapshotRequest,
+    transfer: Transferable[],
+    here?: () => SnapshotAnswer,
+  ): Promise<SnapshotAnswer> {
     this.#worker!.postMessage(request, transfer);
     const answer = new Promise<SnapshotAnswer>((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
+      this.#waiters.push({ resolve, reject, here });
     });
     // Whoever has called a snapshot off does not look at its answers.
     answer.catch(() => {});
@@ -77,6 +92,15 @@ export class SnapshotWorker {
   }
 
   #fail(error: Error): void {
-    for (const { reject } of this.#waiters.splice(0)) reject(error);
+    for (const { resolve, reject, here } of this.#waiters.splice(0)) {
+      if (here) resolve(here());
+      else reject(error);
+    }
   }
+}
+
+/** Deno tells of a worker that may not be loaded on standard error, whoever else takes care of it. */
+function mayLoad(source: URL): boolean {
+  return source.protocol !== "file:" ||
+    Deno.permissions.querySync({ name: "read", path: source }).state === "granted";
 }

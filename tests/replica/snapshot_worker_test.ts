@@ -2,7 +2,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { GuestMemory } from "../../lib/cpu/memory.ts";
 import { Digester } from "../../lib/cpu/digest.ts";
-import { pause } from "../../lib/host/pause.ts";
 import { type Page, snapshotRecords } from "../../lib/log/snapshot_records.ts";
 import { SnapshotWorker } from "../../lib/replica/snapshot_worker.ts";
 import { atOnce, inTime } from "../log/at_once.ts";
@@ -14,7 +13,7 @@ async function readyWorker(): Promise<SnapshotWorker> {
   const worker = new SnapshotWorker();
   worker.start();
   const memory = new GuestMemory(4096);
-  while (worker.digest(memory) === undefined) await pause(5);
+  await worker.digest(memory);
   return worker;
 }
 
@@ -62,16 +61,42 @@ Deno.test("a snapshot is the same, packed and digested by the thread or here", a
   assertEquals(await worker.digest(digested), new Digester(digested).ram());
 });
 
-Deno.test("until the thread is ready, and once it is closed, all is done here", async () => {
-  const worker = new SnapshotWorker();
+Deno.test("what is asked for while the thread starts is answered, and without a thread all is done here", async () => {
   const data = () => new Uint8Array(4096).fill(7);
-  assert(!(worker.pack(data()) instanceof Promise));
+  const memory = new GuestMemory(4096);
+  using worker = new SnapshotWorker();
+  const here = worker.pack(data());
+  assert(!(here instanceof Promise));
+  assertEquals(worker.digest(memory), undefined);
   worker.start();
-  assert(!(worker.pack(data()) instanceof Promise));
+  assertEquals(await Promise.all([worker.pack(data()), worker.digest(memory)]), [
+    here,
+    new Digester(memory).ram(),
+  ]);
   worker.close();
   assert(!(worker.pack(data()) instanceof Promise));
-  const other = await readyWorker();
-  const asked = other.pack(data()) as Promise<unknown>;
-  other.close();
+});
+
+Deno.test("what a machine has asked for that ends is not answered", async () => {
+  const worker = await readyWorker();
+  const asked = worker.pack(new Uint8Array(4096)) as Promise<unknown>;
+  worker.close();
   await assertRejects(() => asked, Error, "has ended");
+});
+
+Deno.test("a thread whose source may not be read is not started", {
+  permissions: { read: false },
+}, () => {
+  using worker = new SnapshotWorker();
+  worker.start();
+  assert(!(worker.pack(new Uint8Array(4096)) instanceof Promise));
+});
+
+Deno.test("a thread that fails at its start leaves its work here", async () => {
+  const failing = new URL("data:application/javascript,throw new Error('Failed')");
+  using worker = new SnapshotWorker(failing);
+  const here = worker.pack(new Uint8Array(4096));
+  worker.start();
+  assertEquals(await worker.pack(new Uint8Array(4096)), here);
+  assert(!(worker.pack(new Uint8Array(4096)) instanceof Promise));
 });
