@@ -125,7 +125,8 @@ export class GuestMemory {
 
   /** Numbers, ascending, of the RAM pages written since the last {@linkcode GuestMemory.forgetWritten}. */
   writtenPages(): number[] {
-    return this.#written.toSorted((a, b) => a - b);
+    // Sorted as numbers: a comparing function takes a third of what an epoch's digest does.
+    return Array.from(Uint32Array.from(this.#written).sort());
   }
 
   /** Puts a page into the set of written ones. */

@@ -27,7 +27,7 @@ export interface SnapshotParts {
   readonly state: MachineState;
   /** Digest of state and all RAM; it may be computed in pieces. */
   readonly digest: Digest | Generator<Wait, Digest, undefined>;
-  /** Packs the bytes of some pages, which are its own from then on; here and now unless it is given. */
+  /** Packs the bytes of some pages, which do not change any more; here and now unless it is given. */
   readonly pack?: Pack;
 }
 

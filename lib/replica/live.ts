@@ -18,7 +18,7 @@ import { LogSeries } from "./log_series.ts";
 import type { MachineLog } from "./machine_log.ts";
 import { Roster } from "./roster.ts";
 import type { FileIdentity } from "./rules.ts";
-import { powerOnSnapshotBytes, SnapshotShelf } from "./snapshot_shelf.ts";
+import { SnapshotShelf } from "./snapshot_shelf.ts";
 import { streamStart } from "./stream_start.ts";
 import type { ByteStream } from "./transport.ts";
 import { UncertainOperations } from "./uncertain_operations.ts";
@@ -27,8 +27,6 @@ import { UncertainOperations } from "./uncertain_operations.ts";
 const WATCH_TICKS = 200_000;
 /** How long after a frame another one is expected: the event loop looks at sockets more often then, ticks. */
 const CONVERSATION_TICKS = 1_000_000;
-/** An image that takes longer to pack than a thread takes to start. */
-const LARGE_IMAGE_BYTES = 8 << 20;
 /** How often a stream hears from a machine that has nothing to say, ticks. */
 const HEARTBEAT_TICKS = 1_000_000;
 
@@ -345,8 +343,6 @@ export class LiveMachine implements Outlet {
   /** A promoted machine's readers start behind the record of its promotion, whose term is their header's. */
   #start(promoted: boolean): void {
     this.#phase = "running";
-    const worthThread = powerOnSnapshotBytes(this.#options.machine.image) > LARGE_IMAGE_BYTES;
-    if (this.#early.length > 0 && worthThread) this.#expectSnapshots();
     for (const enter of this.#early.splice(0)) {
       if (promoted) this.#hypervisor.atNextEpochEnd(enter);
       else enter();

@@ -13,10 +13,8 @@ const scope = globalThis as unknown as WorkerScope;
 
 scope.onmessage = ({ data: request }) => {
   if (request.kind === "digest") return scope.postMessage(new Digester(request).ram());
-  const { data, packed } = packPages(request.data);
+  const { data, packed } = packPages(new Uint8Array(request.data));
   // A view of a larger buffer cannot be handed over; a copy of it can.
   const own = data.slice();
   scope.postMessage(packed === undefined ? { data: own } : { data: own, packed }, [own.buffer]);
 };
-
-scope.postMessage("ready");
