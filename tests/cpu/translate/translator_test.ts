@@ -58,6 +58,39 @@ Deno.test("code is translated once it is hot, by the mixed engine only", () => {
   assert(made >= 1 && made <= 2, `${made}`);
 });
 
+Deno.test("code is translated while a debugger waits, and what it waits for is told of at every pass", () => {
+  const DATA = RAM + 0x8000;
+  const program = [
+    encode("ld", { rd: 6, rs1: 2, imm: 8 }),
+    encode("addi", { rd: 6, rs1: 6, imm: 1 }),
+    encode("sd", { rs1: 2, rs2: 6, imm: 8 }),
+    encode("sd", { rs1: 2, rs2: 6 }),
+    encode("jal", { imm: -16 }),
+  ];
+  const PASSES = 2000;
+  const armed = [
+    { kind: "execute", address: BigInt(RAM + 4), length: 1 },
+    { kind: "store", address: BigInt(DATA), length: 8 },
+  ] as const;
+  const found = [{ engine: "interpreter" }, { engine: "mixed", hotAt: 50 }] as const;
+  const [interpreted, mixed] = found.map((engine) => {
+    const machine = machineOn(engine, ...program);
+    machine.set({ x2: DATA });
+    const hits: string[] = [];
+    machine.hart.arm(armed, ({ trigger, step }) => {
+      hits.push(`${trigger.kind} ${step}`);
+      return false;
+    });
+    const made = modulesMade(() => machine.hart.run(program.length * PASSES / 2));
+    machine.hart.run(program.length * PASSES / 2);
+    return { made, hits, digest: machine.digest() };
+  });
+  assert(mixed!.made >= 1);
+  assertEquals(mixed!.hits.length, 2 * PASSES);
+  assertEquals(mixed!.hits, interpreted!.hits);
+  assertEquals(mixed!.digest, interpreted!.digest);
+});
+
 Deno.test("more hot code than is kept runs on, and right", () => {
   const LOOPS = 6000;
   const words = Array.from({ length: LOOPS }, () => loop).flat();
