@@ -115,7 +115,8 @@ export const debugCommand: Command = {
   details: [
     "Serves gdb's remote protocol. Breakpoints, watchpoints, steps and continue work in both directions; " +
     "registers and memory are those of the recording and cannot be written. Memory is read through the " +
-    "guest's page tables. `monitor help` in gdb tells what else there is: positions, events from " +
+    "guest's page tables; a watchpoint is pulled by devices, too. `monitor help` in gdb tells what else there " +
+    "is: positions, one process or all (`monitor space`), who has written (`monitor why`), events from " +
     "outside, and checkpoints, which stand in FILE.checkpoints.",
     "A log that is still being written is debugged as it grows: continue goes on with what has come, and " +
     "after `monitor follow on` waits for it. (lockstep backup --debug lets gdb attach to a machine that lives.)",

@@ -30,13 +30,27 @@ async function writerOf(timeline: Timeline, { accessed, step }: TriggerHit): Pro
   for await (const record of timeline.epochs(epoch + 1, last)) {
     const end = timeline.epochEnd(record.epoch)!.step;
     if (end > step + 1) break;
+    if (end <= step) continue;
     const operation = operationAt(record, Number(accessed));
-    if (end <= step || operation === undefined) continue;
+    if (operation === undefined) {
+      const delivered = deliveredText(record);
+      if (delivered === "") continue;
+      return `a device, with what came at the end of epoch ${record.epoch}: ${delivered}`;
+    }
     const request = timeline.machine.outstanding.get(operation)?.request;
     const what = request ? ` (${requestText(request)})` : "";
     return `a device (DMA): operation ${operation}${what}, delivered at the end of epoch ${record.epoch}`;
   }
   return `a device or the firmware, in step ${step}`;
+}
+
+/** Whatever makes a device write: beside data there are the rings in which it answers. */
+function deliveredText({ completions, frames, consoleInput }: EpochRecord): string {
+  return [
+    ...completions.map(({ operation }) => `operation ${operation}`),
+    ...frames.length === 0 ? [] : [`${frames.length} network frames`],
+    ...consoleInput.length === 0 ? [] : ["console input"],
+  ].join(", ");
 }
 
 function operationAt({ completions }: EpochRecord, place: number): number | undefined {

@@ -80,6 +80,42 @@ for (const name of ["mixed", "teller", "teller on virtio-blk"]) {
     }));
 }
 
+Deno.test("net: what frames from the network change is found, too", () =>
+  withRecording("net", async (path) => {
+    const timeline = await Timeline.open(path);
+    try {
+      await timeline.seek(timeline.start);
+      const moving = new Debugger(timeline);
+      let found = 0;
+      for await (const { epoch, frames } of timeline.epochs(1, timeline.end.epoch)) {
+        if (frames.length === 0 || found === 5) continue;
+        found++;
+        const end = timeline.epochEnd(epoch)!;
+        await timeline.seek(timeline.momentAt(end.step - 1)!);
+        const before = timeline.machine.memory.ram.slice();
+        await timeline.seek(end);
+        const { ram } = timeline.machine.memory;
+        // Frames begin at the first of many bytes that change.
+        const at = ram.findIndex((byte, index) =>
+          byte !== before[index] && ram[index + 1] !== before[index + 1] &&
+          ram[index + 4] !== before[index + 4]
+        );
+        assert(at >= 0);
+        const address = BigInt(0x8000_0000 + at);
+        moving.triggers = [{ kind: "store", address, length: 1 }];
+        assertEquals((await moving.continueBack()).kind, "trigger");
+        assertEquals([timeline.moment.step, moving.hit?.by], [end.step - 1, "device"]);
+        assertMatch(
+          (await hitText(timeline, moving.hit!))!,
+          new RegExp(`by a device, .*end of epoch ${epoch}: .*\\d network frames`),
+        );
+      }
+      assertEquals(found, 5);
+    } finally {
+      timeline.close();
+    }
+  }));
+
 Deno.test("gdb is told who has written where it stops", () =>
   withRecording("teller", async (path) => {
     await withGdbAt(path, async (gdb) => {
