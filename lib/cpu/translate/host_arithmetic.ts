@@ -8,6 +8,7 @@
 import type { FloatRoutine } from "../../isa/emission.ts";
 import { FLAG } from "../../isa/float_format.ts";
 import { type Code, f32, f64, i32, i64 } from "../../wasm/code.ts";
+import { hostFuses, multiplyAdd } from "../../wasm/fused.ts";
 import { fieldOffset } from "../hart_block.ts";
 import { ROUNDING } from "../soft_float_parts.ts";
 
@@ -74,11 +75,11 @@ export function onHost(
   operands: readonly Code[],
 ): HostResult | undefined {
   const [operation, suffix] = routine.split(".") as [string, string];
-  const [first, second] = operands as [Code, Code];
+  const [first, second, third] = operands as [Code, Code, Code];
   if (operation === "toInteger") return toInteger(suffix, rounding, first);
   const rounds = roundsAlike(rounding);
   if (rounds === undefined || (suffix !== "s" && suffix !== "d")) return undefined;
-  const { arithmetic, from } = hosts[suffix];
+  const { type, arithmetic, from } = hosts[suffix];
   const { add, mul, div, sqrt, convert_i64_s, convert_i64_u } = arithmetic;
   switch (operation) {
     // A sum that is not normal is exact.
@@ -90,6 +91,11 @@ export function onHost(
       return inFormat(suffix, div(from(first), from(second)), "normal", rounds);
     case "squareRoot":
       return inFormat(suffix, sqrt(from(first)), "normal", rounds);
+    case "multiplyAdd": {
+      if (!hostFuses()) return undefined;
+      const sum = multiplyAdd(type, from(first), from(second), from(third));
+      return inFormat(suffix, sum, "normal", rounds);
+    }
     case "fromSigned":
       return inFormat(suffix, convert_i64_s(first), "all", rounds);
     case "fromUnsigned":

@@ -21,18 +21,14 @@ const computing = [...floatTransfer, ...floatComputation, ...floatConversion]
       : [{ name, mode: 0 }]
   );
 
-const doubles = fc.double({ noDefaultInfinity: false }).map((value) =>
-  new BigUint64Array(new Float64Array([value]).buffer)[0]!
-);
-const near = fc.integer({ min: -40, max: 40 }).map((value) =>
-  new BigUint64Array(new Float64Array([value / 8]).buffer)[0]!
-);
-const singles = fc.float().map((value) =>
-  0xffff_ffff_0000_0000n | BigInt(new Uint32Array(new Float32Array([value]).buffer)[0]!)
-);
-const nearSingles = fc.integer({ min: -40, max: 40 }).map((value) =>
-  0xffff_ffff_0000_0000n | BigInt(new Uint32Array(new Float32Array([value / 8]).buffer)[0]!)
-);
+const doubleBits = (value: number) => new BigUint64Array(new Float64Array([value]).buffer)[0]!;
+const singleBits = (value: number) =>
+  0xffff_ffff_0000_0000n | BigInt(new Uint32Array(new Float32Array([value]).buffer)[0]!);
+const doubles = fc.double().map(doubleBits);
+const singles = fc.float().map(singleBits);
+const eighths = fc.integer({ min: -40, max: 40 }).map((value) => value / 8);
+const near = eighths.map(doubleBits);
+const nearSingles = eighths.map(singleBits);
 /** Least normal numbers, largest ones, their neighbours, zeros, infinities and NaNs of both formats. */
 const edges = fc.tuple(
   fc.constantFrom(
@@ -51,7 +47,17 @@ const edges = fc.tuple(
 ).map(([value, off, sign]) => BigInt.asUintN(64, value + off ^ sign));
 const operand = fc.oneof(doubles, near, singles, nearSingles, edges);
 const fcsr = fc.oneof(fc.constant(1n), fc.bigInt({ min: 0n, max: 0x9fn }));
-const row = fc.tuple(operand, operand, operand, operand, fcsr);
+/** Products that the third operand cancels up to what was lost in rounding them, which a fused sum is. */
+const significand = fc.double({ min: 1, max: 2, noNaN: true });
+const cancelling = fc.tuple(significand, significand, fc.boolean()).map(([a, b, isSingle]) =>
+  isSingle
+    ? [a, b, -Math.fround(Math.fround(a) * Math.fround(b))].map(singleBits)
+    : [a, b, -(a * b)].map(doubleBits)
+);
+const row = fc.oneof(
+  { weight: 3, arbitrary: fc.tuple(operand, operand, operand, operand, fcsr) },
+  { weight: 1, arbitrary: cancelling.map((three) => [...three, 1n, 1n]) },
+);
 
 /** A loop over the rows: three operands and an integer in, the results and the flags out. */
 function programOf(name: string, mode: number): number[] {
