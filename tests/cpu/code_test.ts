@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { PAGE_CODE } from "../../lib/cpu/layout.ts";
 import { encode, program } from "./assembly.ts";
 import { DEVICE, RAM, TestMachine } from "./test_machine.ts";
 
@@ -170,4 +171,31 @@ Deno.test("more code than the pool of decoded pages holds executes", () => {
     machine.hart.run(2 * pages);
     assertEquals(machine.x(1), BigInt(pages));
   }
+});
+
+Deno.test("a page of code that becomes one of data is stored to like any other, and executes what it has become", () => {
+  const machine = new TestMachine();
+  const WAS_CODE = RAM + 0x4000;
+  // A function that is called once, then its page is filled, and it is called again.
+  machine.load(WAS_CODE, encode("addi", { rd: 5, imm: 1 }), encode("jalr", { rs1: 1 }));
+  machine.load(
+    RAM,
+    encode("jalr", { rd: 1, rs1: 6 }),
+    encode("sw", { rs1: 7, rs2: 8 }),
+    encode("addi", { rd: 7, rs1: 7, imm: 4 }),
+    encode("blt", { rs1: 7, rs2: 9, imm: -8 }),
+    encode("sw", { rs1: 6, rs2: 10, imm: 4 }),
+    encode("jalr", { rd: 1, rs1: 6 }),
+  );
+  machine.hart.reset(RAM, 0n, 0n);
+  machine.set({ x6: WAS_CODE, x7: WAS_CODE, x9: WAS_CODE + 0x1000 });
+  machine.set({ x8: encode("addi", { rd: 5, imm: 2 }), x10: encode("jalr", { rs1: 1 }) });
+  machine.hart.startEpoch();
+  const isCode = () => (machine.memory.pageFlags[4]! & PAGE_CODE) !== 0;
+  machine.hart.run(3);
+  assertEquals([machine.x(5), isCode()], [1n, true]);
+  machine.hart.run(3 * 1024 + 1);
+  assertEquals(isCode(), false);
+  machine.hart.run(3);
+  assertEquals([machine.x(5), isCode()], [2n, true]);
 });

@@ -16,10 +16,14 @@ import type { RegionImports } from "./instruction_emission.ts";
 import { type LinkedModule, type LinkedRegion, RegionNotes } from "./notes.ts";
 import { findRegion, type Region } from "./region.ts";
 
-/** Most regions that are kept. */
-const MOST_REGIONS = 4096;
+/** Most regions that are kept: in V8 each takes some 100 kB. */
+const MOST_REGIONS = 640;
 /** Most bytes of WebAssembly that are kept; V8's code is several times larger. */
-const MOST_BYTES = 8 << 20;
+const MOST_BYTES = 4 << 20;
+/** Calls of the interpreter within which nothing should have to make way: some minutes. */
+const CALLS_BETWEEN_EVICTIONS = 100_000;
+/** Most times that what counts as hot is doubled. */
+const MOST_DOUBLINGS = 8;
 /** Most regions in a module, so that linking stays short. */
 const MOST_IN_MODULE = 32;
 /** Changes to a page after which it is not translated again until it is decoded anew. */
@@ -60,6 +64,10 @@ export class Translator implements CodeListener {
   /** Whether nothing more is translated. */
   isResting = false;
   readonly #most: number;
+  readonly #words: Int32Array;
+  readonly #hotAt: number;
+  #doublings = 0;
+  #callsSinceEviction = 0;
   #free: number[] = [];
   #bytes = 0;
 
@@ -70,7 +78,9 @@ export class Translator implements CodeListener {
   constructor(parts: TranslatorParts, imports: TranslatedImports, hotAt: number) {
     this.#parts = parts;
     this.#imports = imports;
-    new Int32Array(parts.memory.buffer)[HOT_AT >> 2] = hotAt;
+    this.#words = new Int32Array(parts.memory.buffer);
+    this.#hotAt = hotAt;
+    this.#words[HOT_AT >> 2] = hotAt;
     this.#most = parts.table.length;
     for (let place = this.#most - 1; place >= 0; place--) this.#free.push(place);
   }
@@ -97,10 +107,11 @@ export class Translator implements CodeListener {
 
   /** Translates what waits for it. */
   link(): void {
+    this.#callsSinceEviction++;
     if (this.#waiting.size === 0) return;
     const batch = this.#takeBatch();
     if (batch.length === 0) return;
-    if (this.#free.length < batch.length || this.#bytes > MOST_BYTES) this.#dropAll();
+    if (this.#free.length < batch.length || this.#bytes > MOST_BYTES) this.#makeWay();
     const module = new ModuleBuilder(this.#parts.memory);
     module.importTable();
     const imports = importFor(module, batch.map(({ region }) => region));
@@ -185,6 +196,15 @@ export class Translator implements CodeListener {
     for (const entry of region.entries) code.removeEntry(ramPage, entry, place);
     table.set(place, null);
     this.#free.push(place);
+  }
+
+  /** Drops everything. Where that is needed again and again more is hot than is kept, and only what is hotter pays. */
+  #makeWay(): void {
+    const soon = this.#callsSinceEviction < CALLS_BETWEEN_EVICTIONS;
+    this.#doublings = Math.min(MOST_DOUBLINGS, Math.max(0, this.#doublings + (soon ? 1 : -1)));
+    this.#words[HOT_AT >> 2] = this.#hotAt << this.#doublings;
+    this.#callsSinceEviction = 0;
+    this.#dropAll();
   }
 
   #dropAll(): void {

@@ -121,3 +121,44 @@ Deno.test("code that rewrites itself all the time is given up, and stays right",
   assertEquals(machine.x(7), 100_000n);
   assert(made < 40, `${made}`);
 });
+
+Deno.test("where more is hot than is kept, less and less is translated in vain", () => {
+  const LOOPS = 300;
+  const words = Array.from({ length: LOOPS }, () => loop).flat();
+  const program = [...words, encode("jal", { imm: -4 * words.length })];
+  const machine = machineOn({ engine: "mixed", hotAt: 5, mostRegions: 8 }, ...program);
+  const madeInPasses = () =>
+    modulesMade(() => {
+      for (let pass = 0; pass < 60; pass++) machine.hart.run(7 * LOOPS);
+    });
+  const [first, , , , last] = Array.from({ length: 5 }, madeInPasses);
+  assert(first! > 20, `${first}`);
+  assert(last! < first! / 4, `${first} at first, ${last} at last`);
+});
+
+Deno.test("hot code that crosses from page to page does the same translated", () => {
+  const PAGE = 4096;
+  // A loop of compressed and other instructions, one of which lies across the end of a page.
+  const body = [
+    encode("addi", { rd: 6, rs1: 6, imm: 3 }),
+    encode("xor", { rd: 7, rs1: 7, rs2: 6 }),
+    encode("sd", { rs1: 8, rs2: 7 }),
+    encode("ld", { rd: 9, rs1: 8 }),
+  ];
+  for (const before of [2, 6, 10, 14]) {
+    const words = [...body, ...body, ...body];
+    const program = [...words, encode("jal", { imm: -4 * words.length })];
+    const start = RAM + PAGE - before;
+    const [expected, found] = ([{ engine: "interpreter" }, { engine: "mixed", hotAt: 1 }] as const)
+      .map((engine) => {
+        const machine = machineOn(engine);
+        machine.load(start, ...program);
+        machine.set({ pc: start, x8: RAM + 8 * PAGE });
+        return machine;
+      });
+    for (let slice = 1; slice < 60; slice++) {
+      for (const machine of [expected!, found!]) assertEquals(machine.hart.run(slice), slice);
+      assertEquals(found!.digest(), expected!.digest());
+    }
+  }
+});
