@@ -58,12 +58,15 @@ async function measure(path: string): Promise<boolean> {
   return longest < GOAL_MILLISECONDS;
 }
 
-/** How long gdb waits for a step back near the end of `bench`, and for one more. */
+/** How long gdb waits for a step back near the end of `bench`, for one more, and for who wrote what stands since the start. */
 async function throughGdb(target: string, folder: string): Promise<readonly string[]> {
   const clock = (command: string) =>
     `python import time; t = time.time(); gdb.execute("${command}"); print("took", time.time() - t)`;
   const commands = [`target remote ${target}`, "hbreak power_off", "continue"];
-  const timed = ["reverse-stepi", "reverse-stepi"].map(clock);
+  const timed = [
+    ...["reverse-stepi", "reverse-stepi"].map(clock),
+    ...["watch *(long*)&boot_arguments", clock("reverse-continue")],
+  ];
   const { stdout } = await new Deno.Command("gdb-multiarch", {
     args: ["-q", "-batch", "-nx", elf, ...[...commands, ...timed].flatMap((line) => ["-ex", line])],
     cwd: folder,
@@ -135,9 +138,10 @@ export async function benchDebug(path: string | undefined): Promise<void> {
 
 /** What a person at gdb waits for, here and with QEMU. */
 async function compareInGdb(log: string, folder: string): Promise<void> {
-  const tell = (who: string, [first = "failed", second = "failed"]: readonly string[]) => {
-    row(`gdb, reverse-stepi at the end: ${who}`, first);
-    row(`gdb, another: ${who}`, second);
+  const tell = (who: string, took: readonly string[]) => {
+    row(`gdb, reverse-stepi at the end: ${who}`, took[0] ?? "failed");
+    row(`gdb, another: ${who}`, took[1] ?? "failed");
+    row(`gdb, who last wrote a word of the start: ${who}`, took[2] ?? "failed");
   };
   tell("lockstep", await throughGdb(`| ${shellLine(["debug", log])}`, folder));
   if (await isInstalled(QEMU) && await isInstalled("qemu-img")) tell(QEMU, await qemuSteps(folder));
