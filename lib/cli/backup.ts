@@ -2,7 +2,8 @@
 import type { EndRecord, HeaderRecord } from "../epoch/record.ts";
 import { errorText, HostFileError } from "../host/fault.ts";
 import type { LogItem } from "../log/record_decoder.ts";
-import { Backup, type BackupOutcome, type Takeover } from "../replica/backup.ts";
+import { Backup } from "../replica/backup.ts";
+import type { BackupOutcome, Takeover } from "../replica/backup_terms.ts";
 import { LogCopy } from "../replica/log_copy.ts";
 import type { LiveMachine } from "../replica/live.ts";
 import { promote } from "../replica/promoted.ts";

@@ -10,7 +10,7 @@ import { HostFileError, isGone } from "../host/fault.ts";
 import { LoopbackError } from "../host/loopback.ts";
 import { SocketError } from "../host/unix_socket.ts";
 import { LogError } from "../log/log_error.ts";
-import { BackupError } from "../replica/backup.ts";
+import { BackupError } from "../replica/backup_terms.ts";
 import { StartRefusedError } from "../replica/home.ts";
 import { MembershipWriteError } from "../replica/membership.ts";
 import { StreamArgumentError } from "../replica/stream_argument.ts";

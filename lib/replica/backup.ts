@@ -2,86 +2,25 @@
  * A backup: follows its primary's stream in lockstep, and takes over when the stream stalls and the rules
  * allow it (design section 6).
  */
-import type { Operation, OperationRequest } from "../board/operation.ts";
+import type { OperationRequest } from "../board/operation.ts";
 import { fateAtPromotion } from "../board/virtio_slots.ts";
-import type { HostClock, HostLoop } from "../epoch/host.ts";
-import type { EndRecord, HeaderRecord } from "../epoch/record.ts";
+import type { HeaderRecord } from "../epoch/record.ts";
 import type { Replica } from "../epoch/replica.ts";
-import { SECTOR_BYTES } from "../host/disk.ts";
-import { errorCode, errorText, HostFileError } from "../host/fault.ts";
 import { LogError } from "../log/log_error.ts";
 import type { LogItem } from "../log/record_decoder.ts";
+import {
+  BackupError,
+  type BackupOptions,
+  type BackupOutcome,
+  type EpochEndVisit,
+  type Takeover,
+} from "./backup_terms.ts";
+import { checkDisks } from "./named_disks.ts";
 import { Claim } from "./claim.ts";
 import { Follower } from "./follower.ts";
 import { Intake } from "./intake.ts";
 import type { FollowerExperience, PromotionDecision, PromotionView } from "./rules.ts";
 import { ReplicaDisks } from "./replica_disks.ts";
-import type { ByteStream } from "./transport.ts";
-
-/**
- * What a stall leads to when no shared disk decides: `ask` and `wait` wait for the operator, `promote`
- * is the operator's statement of the fail-stop assumption, `exit` leaves.
- */
-export type OnStall = "ask" | "promote" | "wait" | "exit";
-
-/** What a backup is given. */
-export interface BackupOptions {
-  /** The primary's log. */
-  readonly stream: ByteStream;
-  /** Disk images, in the order of the machine's configuration. */
-  readonly disks: readonly string[];
-  /** The file to lock when there is no disk. */
-  readonly arbiter?: string;
-  /** What a stall leads to where no shared disk decides. */
-  readonly onStall: OnStall;
-  /** Silence that counts as a stall, ticks. */
-  readonly silenceTicks: number;
-  /** The host's clocks. */
-  readonly clock: HostClock;
-  /** The host's event loop. */
-  readonly loop: HostLoop;
-  /** Takes one line for a person whenever something happens. */
-  readonly note: (text: string) => void;
-  /**
-   * Told of every record, once it is executed; for a log copy and for status lines. What is behind the
-   * record waits for the promise, if there is one.
-   */
-  readonly record?: (item: LogItem) => Promise<void> | undefined | void;
-  /** Opens everything that the live machine will need; called with the lock in hand. */
-  readonly prepare: (takeover: Takeover) => Promise<void>;
-}
-
-/** Done while the replica stands at an epoch's end, which it does until the promise is fulfilled. */
-export type EpochEndVisit = (replica: Replica, header: HeaderRecord) => Promise<void>;
-
-/** What a promoted machine starts from. */
-export interface Takeover {
-  /** The old stream's header. */
-  readonly header: HeaderRecord;
-  /** The replica, everything executed and verified. */
-  readonly replica: Replica;
-  /** Operations whose fate is unknown and that a repeat cannot harm: performed again. */
-  readonly again: readonly Operation[];
-  /** Operations whose fate is unknown: answered with an uncertain interrupt. */
-  readonly uncertain: readonly Operation[];
-  /** The term of the new primary. */
-  readonly term: number;
-  /** When the last record came, in ticks of the host's clock. */
-  readonly recordTicks: number;
-}
-
-/** How following ended. */
-export type BackupOutcome =
-  | { readonly kind: "ended"; readonly end: EndRecord }
-  | { readonly kind: "promoted"; readonly takeover: Takeover; readonly claim: Claim | undefined }
-  | { readonly kind: "left-behind"; readonly reason: string }
-  | { readonly kind: "stalled"; readonly reason: string };
-
-/** A backup cannot follow this stream with these disks. */
-export class BackupError extends Error {
-  /** Tells this error from others. */
-  override readonly name = "BackupError";
-}
 
 /** Time given to a two-way stream to reach its end once the lock is held; acknowledgements cover it. */
 const DRAIN_TICKS = 20_000_000;
@@ -441,39 +380,5 @@ export class Backup {
     if (text === this.#noted) return;
     this.#noted = text;
     this.#options.note(text);
-  }
-}
-
-function checkDisks(paths: readonly string[], { configuration }: HeaderRecord): void {
-  const { disks } = configuration;
-  if (paths.length > 0 && paths.length !== disks.length) {
-    const has = `${disks.length} disk${disks.length === 1 ? "" : "s"}`;
-    throw new HostFileError(
-      paths[0]!,
-      `The machine has ${has}, and ${paths.length} are given: name each of its own, or none`,
-    );
-  }
-  for (const [index, path] of paths.entries()) {
-    const size = sizeOfDisk(path);
-    const { sectors } = disks[index]!;
-    if (size === sectors * SECTOR_BYTES) continue;
-    throw new HostFileError(
-      path,
-      `Disk ${path} has ${size} bytes, the primary's disk ${index} has ${
-        sectors * SECTOR_BYTES
-      }: ` +
-        "name the same disk, or a copy of it",
-    );
-  }
-}
-
-function sizeOfDisk(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch (error) {
-    const reason = errorCode(error) === "ENOENT"
-      ? "it does not exist: check the path, or copy the primary's there"
-      : errorText(error);
-    throw new HostFileError(path, `Cannot use disk ${path}: ${reason}`, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 /** From a backup that may be promoted to a live machine (paper rules promotion and uncertain). */
 import type { EndRecord } from "../epoch/record.ts";
 import type { DeviceBacks } from "../epoch/host.ts";
-import type { BackupOutcome } from "./backup.ts";
+import type { BackupOutcome } from "./backup_terms.ts";
 import { Home } from "./home.ts";
 import { LiveMachine } from "./live.ts";
 import type { LiveOptions } from "./live_options.ts";

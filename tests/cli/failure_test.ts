@@ -5,7 +5,7 @@ import { CommandError, failureOf } from "../../lib/cli/failure.ts";
 import { DivergenceError } from "../../lib/epoch/divergence.ts";
 import { HostFileError } from "../../lib/host/fault.ts";
 import { LogError } from "../../lib/log/log_error.ts";
-import { BackupError } from "../../lib/replica/backup.ts";
+import { BackupError } from "../../lib/replica/backup_terms.ts";
 import { StartRefusedError } from "../../lib/replica/home.ts";
 import { ReplayError } from "../../lib/replica/replaying.ts";
 import { StreamArgumentError } from "../../lib/replica/stream_argument.ts";
