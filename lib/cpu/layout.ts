@@ -48,6 +48,8 @@ export const HOT_AT: number = ENGINE_BLOCK + 0x34;
 export const PENDING: number = ENGINE_BLOCK + 0x38;
 /** What goes into the destination. */
 export const PENDING_VALUE: number = ENGINE_BLOCK + 0x40;
+/** Not 0 (32 bits) when anything may be in the micro-TLBs. */
+export const MICRO_TLBS_USED: number = ENGINE_BLOCK + 0x48;
 /** Records of an instruction that is decoded for one execution: itself, then end-of-page records. */
 export const SINGLE_RECORDS: number = ENGINE_BLOCK + 0x100;
 

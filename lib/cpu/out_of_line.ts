@@ -17,6 +17,7 @@ import {
   DATA_BANK,
   FLOAT_REGISTERS,
   HART_BLOCK_BYTES,
+  MICRO_TLBS_USED,
   PAGE_BYTES,
   PENDING,
   PENDING_VALUE,
@@ -284,6 +285,7 @@ class OutOfLineEmission implements Emission {
     const remember = [
       i64.store(place, i64.or(page, mode), microTlbOf(tlb)),
       i32.store(place, addend.get, microTlbOf(tlb) + ENTRY_VALUE),
+      i32.store(i32.const(0), i32.const(1), MICRO_TLBS_USED),
     ];
     const hit = i64.eq(i64.load(host.get, tlb), tagOf(address.get, width));
     this.#code.push(

@@ -10,6 +10,7 @@ import {
   FETCH_TLB,
   MICRO_TLB_BYTES,
   MICRO_TLBS,
+  MICRO_TLBS_USED,
   PAGE_BYTES,
   PART_END_SHIFT,
   type READ_TLB,
@@ -54,6 +55,7 @@ export class Tlb {
   constructor(memory: GuestMemory) {
     this.#words = new Int32Array(memory.memory.buffer);
     this.#used.fill(1);
+    this.#words[MICRO_TLBS_USED >> 2] = 1;
     this.flush();
   }
 
@@ -156,6 +158,8 @@ export class Tlb {
 
   /** They hold what the TLBs once did, so that they are emptied when anything is removed from those. */
   #emptyMicro(): void {
+    if (this.#words[MICRO_TLBS_USED >> 2] === 0) return;
+    this.#words[MICRO_TLBS_USED >> 2] = 0;
     this.#words.fill(-1, MICRO_TLBS >> 2, (MICRO_TLBS + 2 * MICRO_TLB_BYTES) >> 2);
   }
 
