@@ -146,7 +146,7 @@ export class Machine {
 
   /** Whether the machine has been switched on and has not begun an epoch: RAM holds the image. */
   get untouched(): boolean {
-    return this.#untouched && this.memory.writtenPages().length === 0;
+    return this.#untouched && this.memory.written.length === 0;
   }
 
   /** Steps since power-on. */

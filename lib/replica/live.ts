@@ -294,7 +294,7 @@ export class LiveMachine implements Outlet {
   }
 
   #expectSnapshots(): void {
-    if (this.#options.snapshotThread === true && this.#phase !== "over") this.#shelf.expectMany();
+    if (this.#phase !== "over") this.#shelf.expectMany(this.#options.snapshotThread === true);
   }
 
   #snapshotLogs(): void {

@@ -15,15 +15,16 @@ import { SnapshotWorker } from "./snapshot_worker.ts";
 /** Everything in a snapshot but pages: state, operations, frames. */
 const STATE_BYTES = 1 << 20;
 
-/** Buffers that are kept: a log may have two snapshots on their way. */
-const KEPT = 2;
+/** Buffers that are kept where many snapshots are to come: a log may have two of them on their way. */
+const KEPT_FOR_MANY = 2;
 
 /** Keeps buffers for snapshots, so that taking one costs a copy and not a page fault for each page. */
 export class SnapshotShelf {
   readonly #machine: Machine;
   readonly #zeros: ZeroPages;
-  /** At most {@linkcode KEPT}: more that were needed at once are not kept. */
   readonly #free: RamCopy[] = [];
+  /** How many buffers are kept for the next snapshots: none where none is expected. */
+  #kept = 0;
   /** All there are: the free one, and those whose snapshots are on their way, unless they are called off. */
   readonly #copies = new Set<WeakRef<RamCopy>>();
   readonly #worker = new SnapshotWorker();
@@ -52,6 +53,7 @@ export class SnapshotShelf {
    * @param which For all of the guest's memory, or for what it uses of it now.
    */
   async warm(loop: HostLoop, which: "all" | "used" = "all"): Promise<void> {
+    this.#kept ||= 1;
     if (this.#free.length > 0) return;
     const copy = this.#keep(new RamCopy(this.#machine.memory.ramBytes));
     await copy.warm(this.#zeros, loop, which);
@@ -61,7 +63,7 @@ export class SnapshotShelf {
   /** To be called at each epoch's end, before a snapshot is taken there: what it has written is noted. */
   epochEnded(): void {
     if (this.#copies.size === 0) return;
-    const pages = this.#machine.memory.writtenPages();
+    const pages = this.#machine.memory.written;
     for (const reference of this.#copies) {
       const copy = reference.deref();
       if (copy) copy.outdate(pages);
@@ -69,9 +71,14 @@ export class SnapshotShelf {
     }
   }
 
-  /** Several snapshots are to come: from now on another thread packs and digests them. */
-  expectMany(): void {
-    this.#worker.start();
+  /**
+   * Many snapshots are to come.
+   *
+   * @param thread Whether another thread packs and digests them from now on.
+   */
+  expectMany(thread: boolean): void {
+    this.#kept = KEPT_FOR_MANY;
+    if (thread) this.#worker.start();
   }
 
   /** No snapshot is asked for any more. */
@@ -146,7 +153,7 @@ export class SnapshotShelf {
   }
 
   #putBack(copy: RamCopy): void {
-    if (this.#free.length < KEPT) this.#free.push(copy);
+    if (this.#free.length < this.#kept) this.#free.push(copy);
   }
 }
 
