@@ -96,7 +96,8 @@ function explore(head: number, instructionAt: (pageOffset: number) => Placed | u
     waiting.push(offset);
   };
   for (let start = waiting.shift(); start !== undefined; start = waiting.shift()) {
-    for (let offset = start; !reached.has(offset) && reached.size < MOST_INSTRUCTIONS;) {
+    let offset = start;
+    while (!reached.has(offset) && reached.size < MOST_INSTRUCTIONS) {
       const placed = instructionAt(offset);
       if (placed === undefined || !isTranslatable(placed)) break;
       reached.set(offset, placed);
@@ -109,6 +110,8 @@ function explore(head: number, instructionAt: (pageOffset: number) => Placed | u
       if (ending === "branches" || calls) lead(offset);
       break;
     }
+    // Ways into the middle of instructions may meet: what they share belongs to neither.
+    if (reached.has(offset)) leaders.add(offset);
   }
   return { reached, leaders, returns };
 }

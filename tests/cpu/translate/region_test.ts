@@ -1,8 +1,8 @@
 /** What belongs to a region. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { place } from "../../../lib/cpu/record.ts";
 import { findRegion } from "../../../lib/cpu/translate/region.ts";
-import { encode } from "../assembly.ts";
+import { encode, program } from "../assembly.ts";
 
 const nop = encode("addi");
 const branch = (imm: number) => encode("beq", { imm });
@@ -42,4 +42,22 @@ Deno.test("a region ends, however long the code is", () => {
   const region = regionOf(...Array.from({ length: 1000 }, () => nop));
   const count = [...region!.blocks.values()].flatMap(({ instructions }) => instructions).length;
   assertEquals(count, 200);
+});
+
+Deno.test("ways that meet after different instructions share what follows", () => {
+  const WAYS = 60, SHARED = 100;
+  // In the upper half of each of the shared ones is c.nop, and each branch goes to such a half.
+  const shared = encode("addi", { rd: 5, rs1: 2 });
+  const branches = Array.from({ length: WAYS }, () => branch(4 * WAYS + 2));
+  const bytes = program(...branches, ...Array.from({ length: SHARED }, () => shared), 0);
+  const view = new DataView(bytes.buffer);
+  const region = findRegion(0, (offset) => {
+    return offset + 4 > bytes.length ? undefined : place(view.getUint32(offset, true), offset);
+  });
+  const blocks = [...region!.blocks.values()];
+  const offsets = blocks.flatMap(({ instructions }) =>
+    instructions.map(({ pageOffset }) => pageOffset)
+  );
+  assert(offsets.length > 2 * WAYS);
+  assertEquals(new Set(offsets).size, offsets.length);
 });
