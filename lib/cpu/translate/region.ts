@@ -2,7 +2,8 @@
  * First pass, finding a region: the blocks of code that belong together, from a hot instruction on.
  *
  * A region lies in one page. It follows both ways of a branch, enters functions of the page that are called and
- * goes on after calls; what it does not contain, it leaves to the interpreter.
+ * goes on after calls. Where it ends, another region goes on or, if there is none, the interpreter; since the way
+ * from region to region is short, code that goes from page to page needs no regions of several pages.
  */
 import { instructions } from "../../isa/decoder.ts";
 import { type Instruction, OPCODE } from "../../isa/instruction.ts";
