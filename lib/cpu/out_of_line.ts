@@ -79,7 +79,7 @@ export function outOfLineSignature(instruction: Instruction): Signature {
   };
 }
 
-/** The name under which the interpreter exports the function of an instruction. */
+/** The name under which the interpreter exports `finish`; the others have the names of their instructions. */
 export const FINISH = "finish";
 
 /** Adds all these functions to a module, exported by the names of the instructions; and `finish`. */

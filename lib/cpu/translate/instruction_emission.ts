@@ -1,5 +1,5 @@
 /**
- * The emission of the translator: registers are locals, immediates and addresses within the page are known.
+ * The emission of the translator: most registers are locals, immediates and addresses within the page are known.
  *
  * A block has charged all its steps at its start. An instruction whose access the TLB does not serve is done out of
  * line; when that stops, so does the region.

@@ -1,4 +1,4 @@
-/** The registers of a region, which live in locals while it runs. */
+/** The registers of a region: which of them live in locals while it runs. */
 import { floatRegisterNames, registerNames } from "../../isa/disassembler.ts";
 import { type Code, i32, i64, type Local } from "../../wasm/code.ts";
 import type { FunctionBuilder } from "../../wasm/module.ts";
