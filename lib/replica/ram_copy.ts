@@ -124,6 +124,9 @@ export class RamCopy {
   /** Digest of all of it: by the worker, or here in pieces of some milliseconds. */
   *digest(worker?: SnapshotWorker): Generator<Wait, bigint, undefined> {
     const elsewhere = worker?.digest(this.#memory);
-    return yield* elsewhere ? settled(elsewhere) : this.#digester.ramInPieces();
+    return yield* elsewhere ? settled(elsewhere) : this.#digester.ramInPieces((offset, length) => {
+      const next = this.#used.indexOf(1, offset / pageBytes);
+      return next < 0 || next >= (offset + length) / pageBytes;
+    });
   }
 }
