@@ -5,9 +5,10 @@ import type { Trigger } from "../../../lib/cpu/triggers.ts";
 import { Seeded } from "../../epoch/seeded.ts";
 import { RAM, TestMachine } from "../test_machine.ts";
 import { loadRandomGuest } from "./random_guest.ts";
-import { TIMER } from "./random_guest_layout.ts";
+import { DATA, DATA_PAGES, entry, FUNCTION_COUNT, PAGE, TIMER } from "./random_guest_layout.ts";
 
 const EPOCHS = 12, MOST_STEPS = 8_000, MOST_HEAT = 50;
+const WATCHED_BYTES = 1_000;
 const KEPT_AT = 3, RESTORED_AT = 8;
 
 function machineOn(engine: Partial<EngineChoice>, seed: number): TestMachine {
@@ -30,6 +31,7 @@ export function compareEngines(seed: number): void {
   const interpreted = machineOn({ engine: "interpreter" }, seed);
   const translated = machineOn({ engine: "mixed", hotAt: random.upTo(MOST_HEAT) }, seed);
   const both = [interpreted, translated] as const;
+  const hits = [new Set<string>(), new Set<string>()] as const;
   let kept: (() => void) | undefined;
   for (let epoch = 0; epoch < EPOCHS; epoch++) {
     let left = random.once(2) ? random.upTo(MOST_STEPS) : random.between(1, MOST_STEPS);
@@ -40,9 +42,11 @@ export function compareEngines(seed: number): void {
       assertEquals(translated.hart.save(), interpreted.hart.save(), `Seed ${seed}`);
       if (random.once(2)) both.forEach(({ hart }) => hart.setInterrupt(TIMER, true));
       disturb(translated, random);
+      if (random.once(4)) watch(both, random, hits);
     }
     assertEquals(translated.digest(), interpreted.digest(), `Seed ${seed}`);
     assertEquals(translated.accesses, interpreted.accesses, `Seed ${seed}`);
+    assertEquals(hits[1], hits[0], `Seed ${seed}`);
     if (epoch === KEPT_AT) kept = keep(interpreted, both);
     if (epoch === RESTORED_AT) kept?.();
     both.forEach(({ hart }) => {
@@ -63,26 +67,34 @@ function runInPieces({ hart }: TestMachine, steps: number, random: Seeded): void
 
 /** What nobody may notice. */
 function disturb({ hart }: TestMachine, random: Seeded): void {
-  switch (random.between(0, 20)) {
+  switch (random.between(0, 10)) {
     case 0:
       return hart.dropCaches();
     case 1:
       return hart.restore(hart.save());
-    case 2:
-      return hart.arm(
-        Array.from({ length: 4 }, (): Trigger => {
-          const kind = (["load", "store", "execute"] as const)[random.between(0, 2)]!;
-          const at = random.between(0x1_0000, 0x2_6000) & ~1;
-          return {
-            ...{ kind, address: BigInt(RAM + at), length: random.upTo(64) },
-            memory: [{ address: RAM + at, length: 8 }],
-          };
-        }),
-        () => false,
-      );
-    case 3:
-      return hart.arm([], () => false);
   }
+}
+
+/** Lets both wait for the same, or for nothing more, and stop at some of it. A call tells anew of where it begins. */
+function watch(machines: readonly TestMachine[], random: Seeded, hits: readonly Set<string>[]) {
+  const triggers = Array.from({ length: random.between(0, 4) }, (): Trigger => {
+    const kind = (["load", "store", "access", "execute"] as const)[random.between(0, 3)]!;
+    const length = random.upTo(WATCHED_BYTES);
+    const isCode = kind === "execute" || random.once(8);
+    const at = isCode
+      ? entry(random.between(0, FUNCTION_COUNT - 1)) + 2 * random.upTo(100)
+      : DATA + random.between(0, DATA_PAGES - 1) * PAGE + random.between(-64, 64);
+    return {
+      ...{ kind, address: BigInt(at), length },
+      memory: kind === "execute" ? [] : [{ address: at, length }],
+    };
+  });
+  machines.forEach(({ hart }, n) =>
+    hart.arm(triggers, ({ trigger: { kind }, step, by, accessed, byAddress, inMemory }) => {
+      hits[n]!.add(`${kind} ${step} ${by} ${accessed} ${byAddress} ${inMemory}`);
+      return kind !== "execute" && by === "hart" && step % 4 === 0;
+    })
+  );
 }
 
 /** Keeps the state of one machine; the answer puts it into both. */
