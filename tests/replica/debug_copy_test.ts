@@ -121,6 +121,21 @@ Deno.test("a snapshot in pieces is the one that is taken at once", async () => {
   assert(logOf(before).length > 0);
 });
 
+Deno.test("a snapshot for a debugger has what was written since the one before, which nobody told of", async () => {
+  const { log } = await recordGuest("clock");
+  const replica = enter(recordsOf(log));
+  const shelf = new SnapshotShelf(replica.machine);
+  await shelf.warm(hostLoop, "used");
+  for (const record of recordsOf(log)) {
+    if (record.kind !== "epoch" || record.epoch > 4) continue;
+    replica.execute(record);
+    const { machine, time } = replica;
+    const fresh = new SnapshotShelf(machine).take(record.epoch, time, new SystemClock());
+    const standing = await shelf.takeStanding(record.epoch, time, hostLoop);
+    assertEquals(atOnce(standing), atOnce(fresh), `after epoch ${record.epoch}`);
+  }
+});
+
 Deno.test("a copy on a disk that does not keep up ends, and takes no more memory", () => {
   const reasons: string[] = [];
   const copy = new DebugCopy(
