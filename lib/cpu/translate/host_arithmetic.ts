@@ -22,6 +22,8 @@ export interface HostResult {
   conditions(result: Code): readonly Code[];
   /** What the routine would answer (64 bits). */
   answer(result: Code): Code;
+  /** Whether the result goes into an integer register: then only flags that are raised, even anew, make FS dirty. */
+  readonly isInteger: boolean;
 }
 
 const FRM_SHIFT = 5, FRM_MASK = 0xe0;
@@ -62,6 +64,7 @@ function inFormat(suffix: "s" | "d", value: Code, range: Range, rounds: Code): H
       ...(range === "normal" ? [gt(abs(result), leastNormal)] : []),
     ],
     answer: bits,
+    isInteger: false,
   };
 }
 
@@ -131,5 +134,6 @@ function toInteger(type: string, rounding: number, operand: Code): HostResult | 
       ...(type.endsWith("u") ? [f64.ge(value, zero)] : []),
     ],
     answer: i64.trunc_f64_s,
+    isInteger: true,
   };
 }

@@ -225,18 +225,21 @@ class InstructionEmission implements Emission {
   }
 
   float(routine: FloatRoutine, rounding: Code, ...operands: readonly Code[]): Code {
-    const { builder, imports } = this.#frame;
+    const { builder, imports, floatStatus } = this.#frame;
     const exactly = call(imports.float!.routines[routine], ...operands, rounding);
     const host = onHost(routine, this.#placed.decoded.imm, operands);
     if (host === undefined) return exactly;
     const result = builder.local(host.type);
     const answer = builder.local("i64");
     const [otherwise, done] = [new Label(), new Label()];
+    const isDirty = i32.eq(floatStatus.get, i32.const(MSTATUS.FS));
+    const more = host.isInteger && !this.#known.floatIsDirty ? [isDirty] : [];
     this.code.push(
       result.set(host.value),
       block(done, [
         block(otherwise, [
-          host.conditions(result.get).map((met) => brIf(otherwise, unlikely(i32.eqz(met)))),
+          [...more, ...host.conditions(result.get)]
+            .map((met) => brIf(otherwise, unlikely(i32.eqz(met)))),
           answer.set(host.answer(result.get)),
           br(done),
         ]),

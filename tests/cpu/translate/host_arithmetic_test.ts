@@ -1,4 +1,5 @@
 /** Translated F and D, which the host computes where it can, against the exact routines. */
+import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { floatComputation } from "../../../lib/isa/float_computation.ts";
 import { floatConversion } from "../../../lib/isa/float_conversion.ts";
@@ -9,7 +10,8 @@ import { compareSlices, onBothEngines, translating } from "./on_both_engines.ts"
 
 const INPUTS = RAM + 0x2000, OUTPUTS = RAM + 0x8000;
 const ROWS = 64, ROW_BYTES = 40, RESULT_BYTES = 24;
-const FCSR = 3, DYNAMIC = 7, TO_ZERO = 1;
+const FCSR = 3, MSTATUS = 0x300, DYNAMIC = 7, TO_ZERO = 1;
+const FS = 0x6000, FS_CLEAN = 0x4000;
 const FLOAT_ON = 0xa_0000_6000n;
 
 /** Instructions that compute, with the rounding modes that make a difference to who computes. */
@@ -115,5 +117,31 @@ Deno.test("translated floating point computes what the exact routines compute, w
       }),
       { numRuns: 4, endOnFailure: true },
     );
+  });
+});
+
+Deno.test("a flag that is raised anew by translated code makes the floating-point state dirty", () => {
+  translating(() => {
+    for (const [value, isDirty] of [[0.5, true], [3, false]] as const) {
+      const machines = onBothEngines((machine) => {
+        machine.load(
+          RAM,
+          encode("csrrc", { rs1: 9, csr: MSTATUS }),
+          encode("csrrs", { rs1: 10, csr: MSTATUS }),
+          encode("addi", { rd: 5, imm: 4 }),
+          encode("fcvt.w.d", { rd: 6, rs1: 1, imm: TO_ZERO }),
+          encode("addi", { rd: 5, rs1: 5, imm: -1 }),
+          encode("bne", { rs1: 5, imm: -8 }),
+          encode("jal", { imm: -24 }),
+        );
+        machine.hart.reset(RAM, 0n, 0n);
+        machine.set({ mstatus: FLOAT_ON, fcsr: 1, f1: doubleBits(value), x9: FS, x10: FS_CLEAN });
+      }, 1 << 16);
+      // Of 16 steps all but the last, in the end.
+      compareSlices(machines, [100, 160, 16, ...Array(15).fill(1), 12], `${value}`);
+      for (const machine of machines) {
+        assertEquals((machine.field("mstatus") & BigInt(FS)) === BigInt(FS), isDirty, `${value}`);
+      }
+    }
   });
 });

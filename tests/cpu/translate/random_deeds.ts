@@ -109,13 +109,19 @@ export function deed(n: number, choices: Choices, functions: RandomFunctions): n
           STATUS.SUM | STATUS.MXR,
           STATUS.FS,
           STATUS.TSR,
-          0x2000,
           STATUS.SUM,
         ]),
       );
       words.push(
         encode(choices.pick(["csrrs", "csrrs", "csrrs", "csrrc"]), { csr: CSR.mstatus, rs1: a }),
       );
+    },
+    // Floating point is on and clean, so that what it does makes it dirty.
+    () => {
+      set(a, STATUS.FS);
+      words.push(encode("csrrc", { csr: CSR.mstatus, rs1: a }));
+      set(a, 0x2000);
+      words.push(encode("csrrs", { csr: CSR.mstatus, rs1: a }));
     },
     () => {
       const [base, pointer] = [choices.pick(BASES), choices.pointer()];

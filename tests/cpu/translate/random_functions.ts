@@ -3,15 +3,24 @@ import { decode, instructions } from "../../../lib/isa/decoder.ts";
 import { type Instruction, OPCODE } from "../../../lib/isa/instruction.ts";
 import { encode, type Operands } from "../assembly.ts";
 import type { Choices } from "./random_choices.ts";
+import { RAM } from "../test_machine.ts";
 import {
+  A,
+  ANYHOW_PAGES,
   BASES,
   COUNTERS,
   CSR,
   entry,
   FUNCTION_COUNT,
+  PAGE,
   splitAt,
   STATUS,
+  table,
+  U,
+  V,
   VALUES,
+  W,
+  X,
 } from "./random_guest_layout.ts";
 
 const majors: ReadonlySet<number> = new Set([
@@ -32,6 +41,10 @@ const [accesses, computations] = [true, false].map((is) =>
   straight.filter(({ match }) => memory.has(match & 0x7f) === is)
 ) as [Instruction[], Instruction[]];
 const floats = computations.filter(({ name }) => name.startsWith("f") && !name.startsWith("fence"));
+/** What changes in a page-table entry: the page, and what it permits. */
+const REMAPPINGS = [PAGE / 4, PAGE / 4, X, W, A, V, U];
+/** The first page of a function, counted from the start of RAM. */
+const codePage = (n: number) => Math.floor((entry(n) - RAM) / PAGE);
 const branches = ["beq", "bne", "blt", "bge", "bltu", "bgeu"];
 
 /** Code under construction, in halfwords. */
@@ -56,7 +69,7 @@ export class RandomFunctions {
   /** Its code in halfwords. */
   code(n: number): number[] {
     const code = new Halves();
-    for (let piece = this.#choices.between(3, 8); piece > 0; piece--) this.#piece(code, 0);
+    for (let piece = this.#choices.between(3, 8); piece > 0; piece--) this.#piece(code, n, 0);
     const [rest, other] = [this.#choices.between(0, 3), (n + 1) % FUNCTION_COUNT];
     if (rest === 0) code.word(encode("jalr", { rs1: 1 }));
     else if (rest === 1) code.word(encode("ecall"));
@@ -64,14 +77,14 @@ export class RandomFunctions {
     return code.all;
   }
 
-  #piece(code: Halves, depth: number): void {
+  #piece(code: Halves, n: number, depth: number): void {
     const random = this.#choices;
     const kind = random.between(0, 9);
     if (kind <= 3 && depth < COUNTERS.length) {
       const counter = COUNTERS[depth]!;
       code.word(encode("addi", { rd: counter, imm: random.upTo(40) }));
       const start = code.all.length;
-      for (let n = random.between(1, 3); n > 0; n--) this.#piece(code, depth + 1);
+      for (let n = random.between(1, 3); n > 0; n--) this.#piece(code, n, depth + 1);
       code.word(encode("addi", { rd: counter, rs1: counter, imm: -1 }));
       code.word(encode("bne", { rs1: counter, imm: 2 * (start - code.all.length) }));
     } else if (kind === 4) {
@@ -81,11 +94,30 @@ export class RandomFunctions {
       const [rs1, rs2] = [this.#choices.pick(VALUES), this.#choices.pick([0, ...VALUES])];
       code.word(encode(this.#choices.pick(branches), { rs1, rs2, imm }));
       code.all.push(...inner.all);
+    } else if (kind === 5 && random.once(3)) {
+      this.#remap(code, n);
     } else if (kind === 5 && random.once(2)) {
       this.#system(code);
     } else {
       for (let n = random.between(1, 7); n > 0; n--) this.one(code);
     }
+  }
+
+  /** Remaps one of the pages that function `n` is in, or those it sees as data: likely the one that is running. */
+  #remap(code: Halves, n: number): void {
+    const random = this.#choices;
+    const [leaves, page] = this.#choices.pick([
+      ...[[3, codePage(n)], [3, codePage(n) + 1], [5, codePage(n)], [5, codePage(n) + 1]] as const,
+      [4, random.between(0, ANYHOW_PAGES - 1)] as const,
+    ]);
+    const to = table(random.between(0, 1), leaves) + 8 * page;
+    const [upper, lower] = splitAt(to - entry(n) - 2 * code.all.length);
+    const rd = this.#choices.pick(VALUES);
+    code.word(encode("auipc", { rd: 25, imm: upper }));
+    code.word(encode("ld", { rd, rs1: 25, imm: lower }));
+    code.word(encode("xori", { rd, rs1: rd, imm: this.#choices.pick(REMAPPINGS) }));
+    code.word(encode("addi", { rd: 25, rs1: 25, imm: lower }));
+    code.word(encode("sd", { rs1: 25, rs2: rd }));
   }
 
   /** Calls another function, or goes to it, from wherever in the window this one is. */

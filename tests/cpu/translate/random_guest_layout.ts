@@ -14,7 +14,7 @@ export const SPACES = [0, 1] as const;
 export const FOR_USER = 0x4020_0000,
   MEGAPAGE = 0x4040_0000,
   ANYHOW = 0x4000_0000,
-  ANYHOW_PAGES = 12;
+  ANYHOW_PAGES = 4;
 export const RAM_PAGES = 0x40;
 export const V = 1, R = 2, W = 4, X = 8, U = 16, A = 64, D = 128, ALL = V | R | W | X | A | D;
 export const CSR = {
@@ -26,7 +26,7 @@ export const STATUS = {
   ...{ MPP: 0x1800, FS: 0x6000, MPRV: 1 << 17, SUM: 1 << 18, MXR: 1 << 19, TSR: 1 << 22 },
   ...{ SIE: 2, MPIE: 0x80 },
 } as const;
-export const DEEDS = 24, DEED_WORDS = 40;
+export const DEEDS = 24, DEED_WORDS = 44;
 export const TIMER = 7;
 
 /** Registers of the handler, and of loops by how deep they are nested. */
