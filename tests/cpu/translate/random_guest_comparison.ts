@@ -29,7 +29,11 @@ function machineOn(engine: Partial<EngineChoice>, seed: number): TestMachine {
 export function compareEngines(seed: number): void {
   const random = new Seeded(seed ^ 0x5eed);
   const interpreted = machineOn({ engine: "interpreter" }, seed);
-  const translated = machineOn({ engine: "mixed", hotAt: random.upTo(MOST_HEAT) }, seed);
+  const mostRegions = random.once(2) ? random.upTo(40) : 640;
+  const translated = machineOn(
+    { engine: "mixed", hotAt: random.upTo(MOST_HEAT), mostRegions },
+    seed,
+  );
   const both = [interpreted, translated] as const;
   const hits = [new Set<string>(), new Set<string>()] as const;
   let kept: (() => void) | undefined;
