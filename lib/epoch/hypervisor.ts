@@ -20,8 +20,8 @@ import type { EndRecord, EpochRecord } from "./record.ts";
 const SLICE_STEPS = { first: 50_000, longest: 400_000 } as const;
 /** Ticks of a slice after which the next one is short again. */
 const QUICK_TICKS = 3_000;
-/** Slow paths between two looks at the clock: about 4 ms of a guest that does little else. */
-const SLICE_SLOW_PATHS = 8_000;
+/** Slow paths between two looks at the clock: about 1.5 ms of a guest that does little else. */
+const SLICE_SLOW_PATHS = 3_000;
 
 /** What a hypervisor is made of. */
 export interface HypervisorOptions {
