@@ -117,12 +117,13 @@ export class Translator implements CodeListener {
     const imports = importFor(module, batch.map(({ region }) => region));
     const { watcher } = this;
     const watched: Omit<LinkedRegion, "places">[] = [];
+    const translations: Translation[] = [];
     for (const { ramPage, region } of batch) {
       const place = this.#free.pop()!;
       const notes = watcher && new RegionNotes();
       const functionIndex = emitRegion(module, region, imports, notes);
       module.addElement(place, functionIndex);
-      this.#enter({ ramPage, region, place });
+      translations.push({ ramPage, region, place });
       if (notes === undefined) continue;
       const decodedPage = this.#parts.code.page(ramPage);
       watched.push({ region, ramPage, decodedPage, functionIndex, notes });
@@ -132,14 +133,27 @@ export class Translator implements CodeListener {
       binary,
       regions: watched.map((one) => ({ ...one, places: module.notesOf(one.functionIndex) })),
     });
+    if (!this.#instantiate(binary)) {
+      this.#free.push(...translations.map(({ place }) => place));
+      this.#makeWay();
+      return;
+    }
     this.#bytes += binary.length;
-    new WebAssembly.Instance(new WebAssembly.Module(binary), {
-      lockstep: {
-        memory: this.#parts.memory,
-        table: this.#parts.table,
-        ...this.#imports,
-      },
-    });
+    for (const translation of translations) this.#enter(translation);
+  }
+
+  /** Answers whether the host had room for the module: without it the code is interpreted until it is hot again. */
+  #instantiate(binary: Uint8Array<ArrayBuffer>): boolean {
+    const { memory, table } = this.#parts;
+    try {
+      new WebAssembly.Instance(new WebAssembly.Module(binary), {
+        lockstep: { memory, table, ...this.#imports },
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
   }
 
   changed(ramPage: number, start: number, end: number): void {

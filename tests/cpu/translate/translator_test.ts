@@ -91,6 +91,34 @@ Deno.test("code is translated while a debugger waits, and what it waits for is t
   assertEquals(mixed!.digest, interpreted!.digest);
 });
 
+Deno.test("where the host has no room for code the guest is interpreted, and translated again later", () => {
+  const [interpreted, mixed] = [{ engine: "interpreter" }, { engine: "mixed", hotAt: 50 }].map(
+    (engine) => machineOn(engine as Partial<EngineChoice>, ...loop, backToStart),
+  );
+  const runBoth = () => {
+    for (let slice = 0; slice < 20; slice++) {
+      for (const machine of [interpreted!, mixed!]) machine.hart.run(1000);
+      assertEquals(mixed!.digest(), interpreted!.digest());
+    }
+  };
+  const { Instance } = WebAssembly;
+  let refused = 0;
+  const refusing = class {
+    constructor() {
+      refused++;
+      throw new RangeError("WebAssembly.Instance(): Out of memory");
+    }
+  };
+  WebAssembly.Instance = refusing as unknown as typeof Instance;
+  try {
+    runBoth();
+  } finally {
+    WebAssembly.Instance = Instance;
+  }
+  assert(refused > 0);
+  assert(modulesMade(runBoth) > 0);
+});
+
 Deno.test("more hot code than is kept runs on, and right", () => {
   const LOOPS = 6000;
   const words = Array.from({ length: LOOPS }, () => loop).flat();
