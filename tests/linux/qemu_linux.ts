@@ -35,9 +35,11 @@ export class QemuLinux implements AsyncDisposable {
     await this.#keyboard.write(new TextEncoder().encode(`${line}\n`));
   }
 
-  /** Waits for its end; its exit code. */
+  /** Waits for its end, and for the last that it has shown; its exit code. */
   async end(): Promise<number> {
-    return (await this.#child.status).code;
+    const { code } = await this.#child.status;
+    await this.screen.ended;
+    return code;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

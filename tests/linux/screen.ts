@@ -9,11 +9,12 @@ export class Screen {
   #read = 0;
   #ended = false;
   #changed = Promise.withResolvers<void>();
+  #following: Promise<void> = Promise.resolve();
 
   /** The console of a process that has it on a stream. */
   static ofStream(stream: ReadableStream<Uint8Array>): Screen {
     const screen = new Screen();
-    void screen.#follow(stream);
+    screen.#following = screen.#follow(stream);
     return screen;
   }
 
@@ -34,6 +35,11 @@ export class Screen {
   /** All that has been shown. */
   get seen(): string {
     return this.#seen;
+  }
+
+  /** Fulfilled when its stream has ended and all of it is seen. */
+  get ended(): Promise<void> {
+    return this.#following;
   }
 
   /** Waits until something that matches is shown, behind what was found before. */
