@@ -163,7 +163,7 @@ async function findsTheLoss(recorded: Recorded, write: string, folder: string): 
   assertMatch(shown.next, /post\(account, amount\);/);
   // The program's next words, seen from the kernel.
   assertMatch(shown.called, /Breakpoint \d+, 0xffffffff/);
-  assertMatch(shown.kernelCsrs, /^priv +0x1\s.*Supervisor.*\nscause +0x8\s.*\nsepc +0x11/);
+  assertMatch(shown.kernelCsrs, /^priv +0x1\s.*Supervisor.*\nscause +0x8\s.*\nsepc +0x4000/);
   assertMatch(shown.text, /:\t"ledger: share "/);
   assertMatch(shown.caller, /<closing\+\d+>:\s+ecall/);
   assertMatch(shown.whoStored, /Hardware watchpoint \d+: -location \*\(long\*\)\$sp/);

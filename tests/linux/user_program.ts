@@ -23,11 +23,14 @@ async function isInstalled(command: string): Promise<boolean> {
   }
 }
 
+/** Where nothing of the guest's own programs lies: a breakpoint is for all processes that have its address. */
+const IMAGE_BASE = "0x40000000";
+
 /** Builds a static program without a C library; answers the path of its ELF file. */
 export async function buildProgram(source: URL, folder: string): Promise<string> {
   const path = `${folder}/${source.pathname.replace(/^.*\/|\.c$/g, "")}`;
   await run(COMPILER, [...FLAGS, "-c", source.pathname, "-o", `${path}.o`]);
-  await run(LINKER, ["--build-id=none", `${path}.o`, "-o", path]);
+  await run(LINKER, ["--build-id=none", `--image-base=${IMAGE_BASE}`, `${path}.o`, "-o", path]);
   return path;
 }
 
