@@ -27,8 +27,9 @@ linuxTest(
       assert(Math.abs(Number(date) - Date.now() / 1000) < 3600, date);
       assertMatch(await machine.command("seq 1000 | sha256sum"), /^67d4ff71d43921d5739f387da0/);
       assertMatch(await machine.command("session"), /\nsession: done\n$/);
-      // Ctrl-C ends a command, not the machine.
-      await machine.type("echo $((40 + 2)); sleep 1000\n");
+      // Ctrl-C ends a command, not the machine. The command itself says that it is in the foreground: the shell keeps
+      // a Ctrl-C that comes while it starts one to itself until that one has ended.
+      await machine.type("sh -c 'echo $((40 + 2)); exec sleep 1000'\n");
       await machine.screen.shows(/^42\r$/m);
       await machine.type("\x03");
       await machine.prompt();
