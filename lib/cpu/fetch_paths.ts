@@ -2,12 +2,11 @@
 import { lengthOf } from "../isa/decoder.ts";
 import { FETCH_TLB, PAGE_BYTES, RAM, RAM_BASE, SINGLE_RECORDS } from "./layout.ts";
 import type { HartParts } from "./hart_parts.ts";
+import { NOT_IN_RAM } from "./memory.ts";
 import { ACCESS } from "./mmu.ts";
 import { PSEUDO } from "./operations.ts";
 import { place, RECORD_BYTES_PER_BYTE, RecordWriter } from "./record.ts";
 import { RELOAD } from "./record_emission.ts";
-
-const NOT_IN_RAM = -1;
 
 /** The slow paths of fetching. See `InterpreterImports`. */
 export class FetchPaths {
@@ -100,7 +99,7 @@ export class FetchPaths {
     const low = Number(BigInt.asIntN(32, pc));
     const high = Number(BigInt.asIntN(32, pc >> 32n));
     const physical = mmu.peek(low, high, ACCESS.fetch, modes.privilege, 2);
-    return physical >= 0 && this.#ramOffset(physical) !== NOT_IN_RAM &&
+    return physical >= 0 && this.#parts.memory.offsetOf(physical) !== NOT_IN_RAM &&
       triggers.executing(pc, budget.steps);
   }
 
@@ -110,7 +109,7 @@ export class FetchPaths {
     const low = Number(BigInt.asIntN(32, address));
     const high = Number(BigInt.asIntN(32, address >> 32n));
     const physical = mmu.translate(low, high, ACCESS.fetch, modes.privilege, 2);
-    const offset = physical < 0 ? NOT_IN_RAM : this.#ramOffset(physical);
+    const offset = physical < 0 ? NOT_IN_RAM : this.#parts.memory.offsetOf(physical);
     if (physical >= 0 && offset === NOT_IN_RAM) mmu.accessFault(ACCESS.fetch);
     return offset;
   }
@@ -131,10 +130,5 @@ export class FetchPaths {
     this.#records.pseudo(SINGLE_RECORDS + 2 * RECORD_BYTES_PER_BYTE, PSEUDO.pageEnd);
     this.#records.pseudo(SINGLE_RECORDS + 4 * RECORD_BYTES_PER_BYTE, PSEUDO.pageEnd);
     return SINGLE_RECORDS;
-  }
-
-  #ramOffset(physical: number): number {
-    const offset = physical - RAM_BASE;
-    return offset >= 0 && offset < this.#parts.memory.ramBytes ? offset : NOT_IN_RAM;
   }
 }

@@ -43,7 +43,7 @@ import { emitHandler, pcOf } from "./record_emission.ts";
 import type { Frame } from "./record_emission.ts";
 import { RECORD } from "./record.ts";
 import { REGION_SIGNATURE } from "./region_signature.ts";
-import { entryOf } from "./tlb_emission.ts";
+import { entryOf, recordOf, tagOf } from "./tlb_emission.ts";
 import { addOutOfLine } from "./out_of_line.ts";
 import { addFloatFunctions } from "./soft_float.ts";
 
@@ -179,7 +179,6 @@ function interpreterBody(frame: Frame, handlers: readonly Code[], fetch: number)
 
 function lookUp(frame: Frame, fetch: number): Code {
   const { record, remaining, pcBase, target, host, outcome, enter } = frame;
-  const low = i32.wrap(target.get);
   const miss: Code = [
     i64.store(i32.const(0), target.get, fieldOffset.pc),
     i32.store(i32.const(0), remaining.get, REMAINING),
@@ -190,18 +189,13 @@ function lookUp(frame: Frame, fetch: number): Code {
     record.set(outcome.get),
   ];
   const hit: Code = [
-    record.set(
-      i32.add(
-        i32.load(host.get, FETCH_TLB + 8),
-        i32.shl(i32.and(low, i32.const(0xffe)), i32.const(3)),
-      ),
-    ),
+    record.set(recordOf(host.get, target.get)),
     frame.count,
   ];
   return [
     host.set(i32.add(i32.load(i32.const(0), FETCH_BANK), entryOf(target.get))),
     when(
-      i64.ne(i64.load(host.get, FETCH_TLB), i64.and(target.get, i64.const(-4096))),
+      i64.ne(i64.load(host.get, FETCH_TLB), tagOf(target.get, 1)),
       miss,
       hit,
     ),

@@ -19,6 +19,9 @@ export class GuestMemoryError extends Error {
   override readonly name = "GuestMemoryError";
 }
 
+/** What {@linkcode GuestMemory.offsetOf} answers for an address outside. */
+export const NOT_IN_RAM: -1 = -1;
+
 /** Pages that are sorted sooner than put into another array. */
 const FEW = 16;
 
@@ -82,6 +85,12 @@ export class GuestMemory {
   /** Names who must hear of writes to pages from which code or page tables were cached. */
   attach(coherence: Coherence): void {
     this.#coherence = coherence;
+  }
+
+  /** The offset in RAM of a guest-physical address, or {@linkcode NOT_IN_RAM}. */
+  offsetOf(address: number): number {
+    const offset = address - RAM_BASE;
+    return offset >= 0 && offset < this.ramBytes ? offset : NOT_IN_RAM;
   }
 
   /** Whether the whole range lies in RAM. */

@@ -8,7 +8,7 @@
  */
 import { instructions } from "../isa/decoder.ts";
 import type { Emission, Width } from "../isa/emission.ts";
-import { type Instruction, OPCODE } from "../isa/instruction.ts";
+import { type Instruction, majorOpcode, OPCODE } from "../isa/instruction.ts";
 import { call, type Code, i32, i64, leave, likely, type Local, when } from "../wasm/code.ts";
 import { FunctionBuilder, type ModuleBuilder, type Signature } from "../wasm/module.ts";
 import { fieldOffset } from "./hart_block.ts";
@@ -48,11 +48,10 @@ const memoryOpcodes: ReadonlySet<number> = new Set([
   OPCODE.storeFloat,
   OPCODE.amo,
 ]);
-const MAJOR_OPCODE = 0x7f;
 
 /** Whether an instruction has a function of its own. */
-export function isOutOfLine({ match }: Instruction): boolean {
-  return memoryOpcodes.has(match & MAJOR_OPCODE);
+export function isOutOfLine(instruction: Instruction): boolean {
+  return memoryOpcodes.has(majorOpcode(instruction));
 }
 
 /** Whether it writes a register. */

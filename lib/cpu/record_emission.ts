@@ -7,6 +7,7 @@ import type { Operation, Part } from "./operations.ts";
 import type { Forward } from "./idioms.ts";
 import { MSTATUS } from "./privilege.ts";
 import type { FloatFunctions } from "./soft_float.ts";
+import { DYNAMIC_ROUNDING, FRM_SHIFT, ROUNDING } from "./soft_float_parts.ts";
 import { endReservation, hasReservation, makeReservation } from "./reservation_emission.ts";
 import { mayFence, statusValue, switchesInterrupts, switchInterrupts } from "./status_emission.ts";
 import { ENTRY_VALUE, entryOf, tagOf } from "./tlb_emission.ts";
@@ -91,9 +92,6 @@ export const DONE = 1;
 export const REDIRECT = 2;
 /** What a store-conditional answers instead of a place to write to when it fails. */
 export const FAILED = 1;
-
-/** The rounding mode that means that of frm, the last one that is one, and where in fcsr frm lies (section 11.2). */
-const DYNAMIC = 7, LAST_ROUNDING = 4, FRM_SHIFT = 5;
 
 /** The address of the instruction whose record is so many bytes after `record`. */
 export function pcOf({ record, pcBase }: Pick<Frame, "record" | "pcBase">, after = 0): Code {
@@ -238,8 +236,8 @@ class RecordEmission implements Emission {
     const dynamic = i32.shr_u(i32.load(i32.const(0), fieldOffset.fcsr), i32.const(FRM_SHIFT));
     this.#code.push(
       rounding.set(i32.load(record.get, this.#place.after + RECORD.imm)),
-      when(i32.eq(rounding.get, i32.const(DYNAMIC)), rounding.set(dynamic)),
-      when(i32.gt_u(rounding.get, i32.const(LAST_ROUNDING)), this.#event("illegal")),
+      when(i32.eq(rounding.get, i32.const(DYNAMIC_ROUNDING)), rounding.set(dynamic)),
+      when(i32.gt_u(rounding.get, i32.const(ROUNDING.nearestMaximum)), this.#event("illegal")),
     );
     return rounding.get;
   }

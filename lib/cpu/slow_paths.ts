@@ -13,11 +13,10 @@ import {
   VALUE,
   WRITE_TLB,
 } from "./layout.ts";
+import { NOT_IN_RAM } from "./memory.ts";
 import { ACCESS, type Access } from "./mmu.ts";
 import { CAUSE } from "./privilege.ts";
 import { FAILED, RELOAD } from "./record_emission.ts";
-
-const NOT_IN_RAM = -1;
 
 /** What accesses do, for triggers. */
 const LOAD = ["load"] as const, STORE = ["store"] as const;
@@ -54,7 +53,7 @@ export class SlowPaths implements InterpreterImports {
     }
     const physical = this.#translate(ACCESS.load, width);
     if (physical < 0) return this.#fault();
-    const offset = this.#ramOffset(physical);
+    const offset = this.#parts.memory.offsetOf(physical);
     if (offset !== NOT_IN_RAM) {
       this.#parts.coherence.relyOn(this.#parts.mmu.tables, low, this.#high());
       this.#fillData(READ_TLB, offset);
@@ -80,7 +79,7 @@ export class SlowPaths implements InterpreterImports {
     }
     const physical = this.#translate(ACCESS.store, width);
     if (physical < 0) return this.#fault();
-    const offset = this.#ramOffset(physical);
+    const offset = this.#parts.memory.offsetOf(physical);
     if (offset !== NOT_IN_RAM) return this.#prepareStore(offset, width, STORE);
     const value = BigInt.asUintN(8 * width, this.#doubles[VALUE >> 3]!);
     const stored = (low & (width - 1)) === 0 &&
@@ -97,7 +96,7 @@ export class SlowPaths implements InterpreterImports {
     if (beside !== 0) return beside;
     const physical = this.#translate(ACCESS.store, width);
     if (physical < 0) return this.#fault();
-    const offset = this.#ramOffset(physical);
+    const offset = this.#parts.memory.offsetOf(physical);
     return offset === NOT_IN_RAM
       ? this.#accessFault(ACCESS.store)
       : this.#prepareStore(offset, width, LOAD_AND_STORE);
@@ -108,7 +107,7 @@ export class SlowPaths implements InterpreterImports {
     if ((this.#low() & (width - 1)) !== 0) return this.#trapAtAddress(CAUSE.loadMisaligned);
     const physical = this.#translate(ACCESS.load, width);
     if (physical < 0) return this.#fault();
-    const offset = this.#ramOffset(physical);
+    const offset = this.#parts.memory.offsetOf(physical);
     if (offset === NOT_IN_RAM) return this.#accessFault(ACCESS.load);
     const { block } = this.#parts;
     block.set("reservationVirtual", this.#address());
@@ -133,7 +132,7 @@ export class SlowPaths implements InterpreterImports {
     traps.clearReservation();
     if (!holds) return FAILED;
     // LR reserves in RAM only, but a restored reservation is anything.
-    const offset = this.#ramOffset(physical);
+    const offset = this.#parts.memory.offsetOf(physical);
     return offset === NOT_IN_RAM
       ? this.#accessFault(ACCESS.store)
       : this.#prepareStore(offset, width, STORE);
@@ -204,7 +203,7 @@ export class SlowPaths implements InterpreterImports {
       this.#fault();
       return NOT_IN_RAM;
     }
-    const offset = this.#ramOffset(physical);
+    const offset = this.#parts.memory.offsetOf(physical);
     if (offset === NOT_IN_RAM) this.#accessFault(access);
     return offset;
   }
@@ -275,11 +274,6 @@ export class SlowPaths implements InterpreterImports {
     const { budget, mmu, modes } = this.#parts;
     budget.spend();
     return mmu.translate(this.#low(), this.#high(), access, modes.dataPrivilege, bytes);
-  }
-
-  #ramOffset(physical: number): number {
-    const offset = physical - RAM_BASE;
-    return offset >= 0 && offset < this.#parts.memory.ramBytes ? offset : NOT_IN_RAM;
   }
 
   #accessFault(access: Access): number {

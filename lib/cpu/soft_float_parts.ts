@@ -6,6 +6,10 @@ import { MSTATUS } from "./privilege.ts";
 
 /** Rounding modes (unprivileged specification, table 11.1). */
 export const ROUNDING = { nearestEven: 0, zero: 1, down: 2, up: 3, nearestMaximum: 4 } as const;
+/** In the place of one: that of frm (section 11.2). */
+export const DYNAMIC_ROUNDING = 7;
+/** Where in fcsr frm lies. */
+export const FRM_SHIFT = 5;
 
 /** Function indices of the parts. */
 export interface Parts {

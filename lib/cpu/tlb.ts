@@ -12,7 +12,6 @@ import {
   MICRO_TLBS,
   MICRO_TLBS_USED,
   PAGE_BYTES,
-  PART_END_SHIFT,
   type READ_TLB,
   TAG_WATCHED,
   TLB_BANK_BYTES,
@@ -22,14 +21,19 @@ import {
   TLB_ENTRY_BYTES,
   WRITE_TLB,
 } from "./layout.ts";
+import { WatchedPages } from "./watched_pages.ts";
 
 const ENTRY_WORDS = TLB_ENTRY_BYTES / 4;
 const TLB_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 const KINDS = TLB_BANK_BYTES / TLB_BYTES;
 const VALUE_WORD = 2;
 const PART_WORD = 3;
-const PART_START = (1 << PART_END_SHIFT) - 1;
 const PAGE_MASK = ~0xfff;
+
+/** Where in its table the entry is of an address whose low half this is. */
+function within(low: number): number {
+  return low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
+}
 
 /** Offsets of the banks in memory. */
 export const BANK = {
@@ -64,7 +68,7 @@ export class Tlb {
    * @param part The part of it that is watched, or 0.
    */
   fill(bank: number, kind: TlbKind, low: number, high: number, value: number, part = 0): void {
-    const at = (bank + kind + (low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES)) >> 2;
+    const at = (bank + kind + within(low)) >> 2;
     this.#words[at] = low & PAGE_MASK | (part === 0 ? 0 : TAG_WATCHED);
     this.#words[at + 1] = high;
     this.#words[at + VALUE_WORD] = value;
@@ -78,13 +82,12 @@ export class Tlb {
    */
   besideWatched(bank: number, kind: TlbKind, low: number, high: number, width: number): number {
     const words = this.#words;
-    const at = (bank + kind + (low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES)) >> 2;
+    const at = (bank + kind + within(low)) >> 2;
     if (words[at] !== (low & PAGE_MASK | TAG_WATCHED) || words[at + 1] !== high) return 0;
     const start = low & ~PAGE_MASK;
     const end = start + width;
-    const part = words[at + PART_WORD]!;
-    const isBeside = end <= (part & PART_START) || start >= part >>> PART_END_SHIFT;
-    return isBeside && end <= PAGE_BYTES ? words[at + VALUE_WORD]! : 0;
+    const isBeside = end <= PAGE_BYTES && WatchedPages.isBeside(words[at + PART_WORD]!, start, end);
+    return isBeside ? words[at + VALUE_WORD]! : 0;
   }
 
   /** Empties everything. */
@@ -124,9 +127,8 @@ export class Tlb {
     this.#emptyMicro();
     const words = this.#words;
     let fetches = false;
-    const within = low >>> 8 & (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
     for (let table = 0; table < TRANSLATED_TABLES; table++) {
-      const at = (TLB_BANKS + table * TLB_BYTES + within) >> 2;
+      const at = (TLB_BANKS + table * TLB_BYTES + within(low)) >> 2;
       const tagLow = words[at]!;
       if (tagLow !== low && tagLow !== (low | TAG_WATCHED) || words[at + 1] !== high) continue;
       words[at] = -1;

@@ -2,6 +2,7 @@
 import type { Width } from "../isa/emission.ts";
 import { type Code, i32, i64 } from "../wasm/code.ts";
 import {
+  FETCH_TLB,
   MICRO_TLB_BYTES,
   MICRO_TLBS,
   PAGE_BYTES,
@@ -10,6 +11,7 @@ import {
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
 } from "./layout.ts";
+import { RECORD_BYTES_PER_BYTE } from "./record.ts";
 
 /** Where in an entry the value is that follows the tag. */
 export const ENTRY_VALUE = 8;
@@ -27,6 +29,15 @@ export function entryOf(address: Code): Code {
 /** The tag of an address at which so many bytes are accessed. A misaligned address keeps low bits that no tag has. */
 export function tagOf(address: Code, width: Width): Code {
   return i64.and(address, i64.const(-PAGE_BYTES | (width - 1)));
+}
+
+/** Where the decoded record of an address is, whose page an entry of the fetch TLB holds. */
+export function recordOf(entry: Code, address: Code): Code {
+  const within = i32.and(i32.wrap(address), i32.const(PAGE_BYTES - 2));
+  return i32.add(
+    i32.load(entry, FETCH_TLB + ENTRY_VALUE),
+    i32.shl(within, i32.const(Math.log2(RECORD_BYTES_PER_BYTE))),
+  );
 }
 
 /** Banks are that far apart, or a multiple, that this shift makes different bits of a tag of them. */

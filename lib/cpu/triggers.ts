@@ -140,7 +140,6 @@ export class Triggers {
    * @param ramPage The same page in RAM.
    */
   watchedPart(address: bigint, ramPage: number): number {
-    if (!this.watching) return 0;
     const part = this.#watchedAddresses.partOf(address >> PAGE_NUMBER_BITS);
     if ((this.#memory.pageFlags[ramPage]! & PAGE_WATCHED) === 0) return part;
     return WatchedPages.both(part, this.#watchedMemory.partOf(ramPage));

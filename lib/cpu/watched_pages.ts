@@ -18,6 +18,11 @@ export class WatchedPages<Page> {
     return start | Math.max(one >>> PART_END_SHIFT, other >>> PART_END_SHIFT) << PART_END_SHIFT;
   }
 
+  /** Whether the bytes from `start` to before `end` are none of a part. */
+  static isBeside(part: number, start: number, end: number): boolean {
+    return end <= (part & START_MASK) || start >= part >>> PART_END_SHIFT;
+  }
+
   /** The pages. */
   get pages(): Iterable<Page> {
     return this.#parts.keys();

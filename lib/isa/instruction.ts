@@ -48,9 +48,16 @@ export const OPCODE = {
   system: 0x73,
 } as const;
 
+const MAJOR_OPCODE = 0x7f;
+
+/** The major opcode of an instruction. */
+export function majorOpcode({ match }: Instruction): number {
+  return match & MAJOR_OPCODE;
+}
+
 /** Mask and match of an instruction that is told by its major opcode. */
 export function byOpcode(opcode: number): { mask: number; match: number } {
-  return { mask: 0x7f, match: opcode };
+  return { mask: MAJOR_OPCODE, match: opcode };
 }
 
 /** Mask and match of an instruction that is told by opcode and bits 14:12. */

@@ -76,6 +76,10 @@ const NAMELESS = new Label();
 export const valueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const;
 /** A value type. */
 export type ValueType = keyof typeof valueType;
+/** Value types by their encoding. */
+export const valueTypeOf: ReadonlyMap<number, ValueType> = new Map(
+  (Object.keys(valueType) as ValueType[]).map((type) => [valueType[type], type]),
+);
 
 const VOID = 0x40;
 const END = byte(0x0b), ELSE = byte(0x05);

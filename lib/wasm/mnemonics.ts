@@ -84,16 +84,20 @@ function numeric(type: string, instructions: Instructions): (readonly [number, M
   });
 }
 
-/** All instructions that are emitted. */
-export const mnemonics: ReadonlyMap<number, Mnemonic> = new Map([
-  ...structure.map(([opcode, name, immediate, operands, results]) =>
-    [opcode, { name, immediate, operands, results }] as const
-  ),
-  ...numeric("i32", i32),
-  ...numeric("i64", i64),
-  ...numeric("f32", f32),
-  ...numeric("f64", f64),
-]);
+let table: ReadonlyMap<number, Mnemonic> | undefined;
+
+/** All instructions that are emitted, by opcode. The table is made when it is first asked for: commands start without. */
+export function mnemonics(): ReadonlyMap<number, Mnemonic> {
+  return table ??= new Map([
+    ...structure.map(([opcode, name, immediate, operands, results]) =>
+      [opcode, { name, immediate, operands, results }] as const
+    ),
+    ...numeric("i32", i32),
+    ...numeric("i64", i64),
+    ...numeric("f32", f32),
+    ...numeric("f64", f64),
+  ]);
+}
 
 /** Accesses have no other alignment than their own: its logarithm, by the end of their name. */
 export function naturalAlignment(name: string): number {

@@ -19,7 +19,8 @@ export interface Signature {
   readonly results: readonly ValueType[];
 }
 
-const SECTION = {
+/** Identifiers of sections. */
+export const SECTION = {
   custom: 0,
   type: 1,
   import: 2,
@@ -28,7 +29,8 @@ const SECTION = {
   element: 9,
   code: 10,
 } as const;
-const KIND = { function: 0x00, table: 0x01, memory: 0x02 } as const;
+/** Kinds of what is imported or exported. */
+export const KIND = { function: 0x00, table: 0x01, memory: 0x02 } as const;
 const FUNCTION_REFERENCE = 0x70;
 const WITHOUT_MAXIMUM = 0x00;
 /** An active segment of table 0, its functions given by index. */

@@ -1,16 +1,10 @@
 /** What a module that `module.ts` has made says of its functions, read back from its bytes. */
-import type { ValueType } from "./code.ts";
-import { valueType } from "./code.ts";
+import { type ValueType, valueTypeOf } from "./code.ts";
 import { LebReader } from "./leb_reader.ts";
-import type { Signature } from "./module.ts";
+import { KIND, SECTION, type Signature } from "./module.ts";
 
-const SECTION = { type: 1, import: 2, function: 3, code: 10 } as const;
 const HEADER_BYTES = 8;
-const KIND = { function: 0, table: 1, memory: 2 } as const;
 const HAS_MAXIMUM = 1;
-const BYTE_OF: ReadonlyMap<number, ValueType> = new Map(
-  Object.entries(valueType).map(([name, byte]) => [byte, name as ValueType]),
-);
 
 /** The body of a function. */
 export interface FunctionBody {
@@ -66,7 +60,7 @@ export class ModuleView {
   }
 
   #type(reader: LebReader): ValueType {
-    return BYTE_OF.get(reader.byte())!;
+    return valueTypeOf.get(reader.byte())!;
   }
 
   #readTypes(section: LebReader): void {

@@ -2,6 +2,7 @@
  * Functions in WebAssembly's text format (specification, section 6), folded: operands stand inside of what takes them,
  * so that there is a line for each statement.
  */
+import { valueTypeOf } from "./code.ts";
 import type { LebReader } from "./leb_reader.ts";
 import { type Mnemonic, mnemonics, naturalAlignment } from "./mnemonics.ts";
 import { ModuleView } from "./module_view.ts";
@@ -17,12 +18,6 @@ export interface TextLine {
 }
 
 const VOID = 0x40;
-const VALUE_TYPES: ReadonlyMap<number, string> = new Map([
-  [0x7f, "i32"],
-  [0x7e, "i64"],
-  [0x7d, "f32"],
-  [0x7c, "f64"],
-]);
 
 /** The text of functions of one module. */
 export class ModuleText {
@@ -98,7 +93,7 @@ class BodyText {
 
   #mnemonic(at: number): Mnemonic {
     const opcode = this.#code.byte();
-    const found = mnemonics.get(opcode);
+    const found = mnemonics().get(opcode);
     if (found !== undefined) return found;
     throw new Error(`No name is known for opcode 0x${opcode.toString(16)} at byte ${at}`);
   }
@@ -121,7 +116,7 @@ class BodyText {
 
   #block({ name }: Mnemonic, at: number, pending: Pending[]): void {
     const type = this.#code.byte();
-    const result = type === VOID ? "" : ` (result ${VALUE_TYPES.get(type)})`;
+    const result = type === VOID ? "" : ` (result ${valueTypeOf.get(type)})`;
     const condition = name === "if" ? pending.splice(-1)[0] : undefined;
     const first = condition?.at ?? at;
     const head = `(${name}${result}${condition === undefined ? "" : ` ${condition.text}`}`;

@@ -15,6 +15,7 @@ import { DebugCopyStart } from "../../lib/replica/debug_copy.ts";
 import { fill, LongestStop } from "./join.ts";
 import { gdbTalker } from "../debug/gdb_client.ts";
 import { Lockstep, shellLine } from "../cli/lockstep_process.ts";
+import { median } from "./statistics.ts";
 
 const CASES = ["nobody", "attached", "following"] as const;
 const METER = new URL("./acknowledgement_meter.ts", import.meta.url).pathname;
@@ -74,8 +75,6 @@ async function measureStanding(ramMib: number): Promise<void> {
       `acknowledges nothing for ${longest.toFixed(1)} ms at most`,
   );
 }
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 async function measure(name: typeof CASES[number]): Promise<Figures> {
   const folder = await Deno.makeTempDir({ prefix: "lockstep-bench-" });

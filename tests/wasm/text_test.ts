@@ -29,7 +29,7 @@ Deno.test("every instruction that can be emitted has the name that wabt gives it
       count++;
     }
   }
-  assert(count < mnemonics.size);
+  assert(count < mnemonics().size);
   const binary = module.encode();
   assertEquals(ownFunctions(binary, 0, count), wabtFunctions(binary));
 });

@@ -21,7 +21,8 @@ import { PSEUDO } from "../operations.ts";
 import { MSTATUS } from "../privilege.ts";
 import { RECORD } from "../record.ts";
 import { REGION_SIGNATURE } from "../region_signature.ts";
-import { entryOf, modeOf } from "../tlb_emission.ts";
+import { FRM_SHIFT } from "../soft_float_parts.ts";
+import { entryOf, modeOf, recordOf, tagOf } from "../tlb_emission.ts";
 import {
   emitInstruction,
   exitTo,
@@ -36,8 +37,6 @@ import { codeOf } from "./loops.ts";
 import { Registers } from "./registers.ts";
 import { microEntries } from "./steady.ts";
 import { DISPATCHER, shapeOf, structure, withCopiedEntries } from "./structure.ts";
-
-const FRM_SHIFT = 5;
 
 /**
  * Adds the function of a region to a module and answers its index. It leaves the hart's state, with pc and the steps
@@ -116,13 +115,10 @@ function handOver({ target, remaining }: RegionFrame): Code {
  * so it is valid whenever the fetch TLB and the decoded record are.
  */
 function chain({ target, remaining, host }: RegionFrame, type: number): Code {
-  const low = i32.wrap(target.get);
-  const tag = i64.and(target.get, i64.const(-PAGE_BYTES));
-  const way = i32.shl(i32.and(low, i32.const(PAGE_BYTES - 2)), i32.const(3));
   return [
     host.set(i32.add(i32.load(i32.const(0), FETCH_BANK), entryOf(target.get))),
-    when(i64.eq(i64.load(host.get, FETCH_TLB), tag), [
-      host.set(i32.add(i32.load(host.get, FETCH_TLB + 8), way)),
+    when(i64.eq(i64.load(host.get, FETCH_TLB), tagOf(target.get, 1)), [
+      host.set(recordOf(host.get, target.get)),
       when(
         i32.eq(i32.load16_u(host.get, RECORD.operation), i32.const(PSEUDO.region)),
         returnCallIndirect(type, i32.load(host.get, RECORD.bits), target.get, remaining.get),

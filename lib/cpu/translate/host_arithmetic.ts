@@ -10,7 +10,7 @@ import { FLAG } from "../../isa/float_format.ts";
 import { type Code, f32, f64, i32, i64 } from "../../wasm/code.ts";
 import { hostFuses, multiplyAdd } from "../../wasm/fused.ts";
 import { fieldOffset } from "../hart_block.ts";
-import { ROUNDING } from "../soft_float_parts.ts";
+import { FRM_SHIFT, ROUNDING } from "../soft_float_parts.ts";
 
 /** A result of the host. */
 export interface HostResult {
@@ -26,7 +26,7 @@ export interface HostResult {
   readonly isInteger: boolean;
 }
 
-const FRM_SHIFT = 5, FRM_MASK = 0xe0;
+const FRM_MASK = 7 << FRM_SHIFT;
 const fcsr = i32.load(i32.const(0), fieldOffset.fcsr);
 
 /** Formats of the host: bounds of normal numbers, and the ways from bits and back. */

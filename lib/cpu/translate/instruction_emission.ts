@@ -29,6 +29,7 @@ import { MSTATUS } from "../privilege.ts";
 import type { Placed } from "../record.ts";
 import { loadOf, storeOf } from "../record_emission.ts";
 import type { FloatFunctions } from "../soft_float.ts";
+import { DYNAMIC_ROUNDING, ROUNDING } from "../soft_float_parts.ts";
 import { ENTRY_VALUE, entryOf, microTlbOf, tagOf } from "../tlb_emission.ts";
 import { onHost } from "./host_arithmetic.ts";
 import { destinationOf, type Registers } from "./registers.ts";
@@ -96,8 +97,6 @@ export type Outcome =
   | { readonly kind: "jump" }
   | { readonly kind: "jumpTo"; readonly target: Code }
   | { readonly kind: "next" };
-
-const DYNAMIC = 7, LAST_ROUNDING = 4;
 
 /** The address of an offset in the page. */
 export function addressOf({ base }: RegionFrame, pageOffset: number): Code {
@@ -214,10 +213,10 @@ class InstructionEmission implements Emission {
   rounding(): Code {
     const { imm } = this.#placed.decoded;
     const { dynamicRounding } = this.#frame;
-    if (imm <= LAST_ROUNDING) return i32.const(imm);
-    if (imm === DYNAMIC && this.#known.roundingIsLegal) return dynamicRounding.get;
-    const isReserved = imm === DYNAMIC
-      ? i32.gt_u(dynamicRounding.get, i32.const(LAST_ROUNDING))
+    if (imm <= ROUNDING.nearestMaximum) return i32.const(imm);
+    if (imm === DYNAMIC_ROUNDING && this.#known.roundingIsLegal) return dynamicRounding.get;
+    const isReserved = imm === DYNAMIC_ROUNDING
+      ? i32.gt_u(dynamicRounding.get, i32.const(ROUNDING.nearestMaximum))
       : i32.const(1);
     this.code.push(when(unlikely(isReserved), this.#leaveToInterpreter()));
     this.#known.roundingIsLegal = true;

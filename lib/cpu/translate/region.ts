@@ -6,7 +6,7 @@
  * from region to region is short, code that goes from page to page needs no regions of several pages.
  */
 import { instructions } from "../../isa/decoder.ts";
-import { type Instruction, OPCODE } from "../../isa/instruction.ts";
+import { type Instruction, majorOpcode, OPCODE } from "../../isa/instruction.ts";
 import { PAGE_BYTES } from "../layout.ts";
 import type { Placed } from "../record.ts";
 
@@ -14,7 +14,6 @@ import type { Placed } from "../record.ts";
 const MOST_INSTRUCTIONS = 200;
 /** Most instructions of a block, so that short budgets are used up well. */
 const MOST_IN_BLOCK = 64;
-const MAJOR_OPCODE = 0x7f;
 
 /** Instructions in a row, entered at the first one only. */
 export interface Block {
@@ -44,7 +43,7 @@ export type Ending = "falls" | "branches" | "jumps" | "jumpsTo";
  * what memory means.
  */
 const translatable: ReadonlySet<Instruction> = new Set(
-  instructions.filter(({ match }) => (match & MAJOR_OPCODE) !== OPCODE.system),
+  instructions.filter((instruction) => majorOpcode(instruction) !== OPCODE.system),
 );
 
 /** Whether an instruction can be part of a region. */

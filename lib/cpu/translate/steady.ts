@@ -2,7 +2,7 @@
  * Which accesses likely stay in one page for a while: each has an entry of a micro-TLB, which it looks at first. The
  * others look into the TLB. That is a guess about speed and nothing else.
  */
-import { type Instruction, OPCODE } from "../../isa/instruction.ts";
+import { type Instruction, majorOpcode, OPCODE } from "../../isa/instruction.ts";
 import { MICRO_TLB_ENTRIES } from "../layout.ts";
 import type { Placed } from "../record.ts";
 import { type Loop, loopsOf } from "./loops.ts";
@@ -51,10 +51,9 @@ const kinds: ReadonlyMap<number, typeof LOAD | typeof STORE> = new Map([
   [OPCODE.store, STORE],
   [OPCODE.storeFloat, STORE],
 ]);
-const MAJOR_OPCODE = 0x7f;
 
 function kindOf({ decoded }: Placed): typeof LOAD | typeof STORE | undefined {
-  return kinds.get(decoded.instruction.match & MAJOR_OPCODE);
+  return kinds.get(majorOpcode(decoded.instruction));
 }
 
 /** What accesses have in common that share an entry; undefined for one that is no access, or gets none. */
