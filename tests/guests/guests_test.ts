@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { audit } from "../../guests/teller/auditor.ts";
+import { pause } from "../../lib/host/pause.ts";
 import { fixture } from "./fixture.ts";
 import { hasQemu, runOnQemu, withDisk } from "./qemu.ts";
 
@@ -166,8 +167,10 @@ qemuTest(
         bootArguments: "transfers=4000 burst",
         /* QEMU raises a unit attention when the size of a disk changes. */
         meanwhile: async (command) => {
+          // Spread over the guest's run: all at once may come before its first command, which takes one for all.
           for (let size = 9; size < 40; size++) {
             await command("block_resize", { device: "disk", size: size * megabyte });
+            await pause(15);
           }
         },
       });
