@@ -6,7 +6,7 @@ import { TextLineStream } from "@std/streams";
 import type { EngineName } from "../cpu/engine.ts";
 import type { LogRecord } from "../epoch/record.ts";
 import { errorText } from "../host/fault.ts";
-import { type LoopbackAddress, loopbackText } from "../host/loopback.ts";
+import { hostText, type LoopbackAddress, loopbackText } from "../host/loopback.ts";
 import { settledWithin } from "../host/pause.ts";
 import type { PendingRecords } from "../replica/attachment.ts";
 import { DebugCopy } from "../replica/debug_copy.ts";
@@ -23,8 +23,8 @@ import {
 import { ExitCode } from "./exit_codes.ts";
 import { CommandError } from "./failure.ts";
 import { loopbackOption } from "./loopback_option.ts";
+import { ownCommand } from "./own_command.ts";
 
-const PROJECT = new URL("../../", import.meta.url).pathname;
 const DEFAULT_LIMIT_BYTES = 2 ** 30;
 /** How long the end of a server that serves nobody is waited for. */
 const END_MILLISECONDS = 2000;
@@ -256,20 +256,25 @@ function startServer(
   { address, engine }: DebugPortOptions,
   folder: string,
 ): Deno.ChildProcess {
-  const { hostname, port } = address;
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   const path = folder.replaceAll(",", ",,");
-  const words = [
-    ...[Deno.execPath(), "run", "--quiet", "--no-prompt", `--config=${PROJECT}deno.json`],
+  const permissions = [
     ...[`--allow-read=${path}`, `--allow-write=${path}`],
     // A port of the system's choice has no number yet.
-    `--allow-net=${port === 0 ? host : `${host}:${port}`}`,
-    ...[`${PROJECT}cli.ts`, "debug-server", loopbackText(address), folder],
+    `--allow-net=${address.port === 0 ? hostText(address) : loopbackText(address)}`,
+  ];
+  const words = [
+    ...["debug-server", loopbackText(address), folder],
     ...(engine === undefined ? [] : ["--engine", engine]),
   ];
   return new Deno.Command("sh", {
     // Ctrl-C at a terminal is for the backup: the server ends when nobody needs it any more.
-    args: ["-c", `trap '' INT; exec nice -n 5 "$@"`, "sh", ...words],
+    args: [
+      "-c",
+      `trap '' INT; exec nice -n 5 "$@"`,
+      "sh",
+      Deno.execPath(),
+      ...ownCommand(permissions, words),
+    ],
     stdin: "piped",
     stdout: "piped",
     // Whoever waits for the end of the backup's output shall not wait for gdb.

@@ -4,8 +4,7 @@ import { settledWithin } from "../host/pause.ts";
 import { type TimedEvent, timeOfDay } from "./event.ts";
 import { CommandError } from "./failure.ts";
 import { ExitCode } from "./exit_codes.ts";
-
-const PROJECT = new URL("../../", import.meta.url).pathname;
+import { ownCommand, PROJECT } from "./own_command.ts";
 
 /** A wait that takes longer than this has failed, milliseconds. */
 const PATIENCE_MILLISECONDS = 20_000;
@@ -37,16 +36,13 @@ export class LockstepProcess {
   ) {
     this.name = name;
     const net = sockets.map((path) => `unix:${path}`).join(",");
+    const permissions = [
+      `--allow-read=${folder},${PROJECT}`,
+      `--allow-write=${folder}`,
+      ...(net === "" ? [] : [`--allow-net=${net}`]),
+    ];
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "--quiet", "--no-prompt", `--config=${PROJECT}deno.json`],
-        `--allow-read=${folder},${PROJECT}`,
-        `--allow-write=${folder}`,
-        ...(net === "" ? [] : [`--allow-net=${net}`]),
-        `${PROJECT}cli.ts`,
-        ...words,
-        ...["--notes", "json"],
-      ],
+      args: [...ownCommand(permissions, [...words, "--notes", "json"])],
       stdin: "null",
       stdout: "null",
       stderr: "piped",

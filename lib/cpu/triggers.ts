@@ -30,6 +30,11 @@ export interface Trigger {
   readonly memory?: readonly MemoryRange[];
 }
 
+/** Whether two wait for the same, wherever in RAM that is. */
+export function areAlike(one: Trigger, other: Trigger): boolean {
+  return one.kind === other.kind && one.address === other.address && one.length === other.length;
+}
+
 /** Who has pulled a trigger: an instruction, the walker of page tables, or a device (or what firmware there is). */
 export type Accessor = "hart" | "walker" | "device";
 

@@ -1,5 +1,5 @@
 /** Breakpoints and watchpoints as gdb inserts them (packets `Z` and `z`), as triggers of the hart. */
-import { type Trigger, TRIGGER_BYTES_LIMIT, type TriggerKind } from "../cpu/triggers.ts";
+import { areAlike, type Trigger, TRIGGER_BYTES_LIMIT, type TriggerKind } from "../cpu/triggers.ts";
 
 /** Most that may be inserted at once. */
 const MOST = 4096;
@@ -36,10 +36,8 @@ export class GdbBreakpoints {
   }
 
   /** What a stop reply calls a trigger like this; undefined when none is inserted. */
-  reasonOf({ kind, address, length }: Trigger): StopReason | undefined {
-    return this.#inserted.values().find(({ trigger }) =>
-      trigger.kind === kind && trigger.address === address && trigger.length === length
-    )?.reason;
+  reasonOf(like: Trigger): StopReason | undefined {
+    return this.#inserted.values().find(({ trigger }) => areAlike(trigger, like))?.reason;
   }
 
   /**

@@ -3,7 +3,7 @@
  * memory, and others than instructions at that address write to it as well.
  */
 import type { Machine } from "../board/machine.ts";
-import type { MemoryRange, Trigger, TriggerHit } from "../cpu/triggers.ts";
+import { areAlike, type MemoryRange, type Trigger, type TriggerHit } from "../cpu/triggers.ts";
 import { type Addressing, physicalAddress, presentAddressing } from "./guest_memory_view.ts";
 
 const PAGE_BYTES = 4096;
@@ -30,11 +30,8 @@ export class PlacedTriggers {
 
   /** The trigger as it was before it was placed. */
   originalOf({ trigger }: TriggerHit): Trigger {
-    const { kind, address, length } = trigger;
     // What is armed may have been placed by another motion.
-    return this.triggers.find((one) =>
-      one.kind === kind && one.address === address && one.length === length
-    )!;
+    return this.triggers.find((one) => areAlike(one, trigger))!;
   }
 
   /** Whether the address of a trigger still names the same memory. */

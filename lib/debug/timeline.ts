@@ -258,12 +258,8 @@ export class Timeline {
 
   /** Where executing begins when it goes to `moment` from anywhere behind it. */
   entryTo(moment: Moment): Moment {
-    const checkpoint = this.#checkpoints.latestUpTo(moment);
-    const stored = this.#storedUpTo(moment);
-    const work = workUpTo(stored) - COST_STEPS.stored;
-    const { epoch, step } = checkpoint && workUpTo(checkpoint) - COST_STEPS.checkpoint >= work
-      ? checkpoint
-      : stored;
+    const { checkpoint, goingBack, stored, reading } = this.#entriesTo(moment);
+    const { epoch, step } = checkpoint && goingBack <= reading ? checkpoint : stored;
     return { epoch, step };
   }
 
@@ -305,18 +301,23 @@ export class Timeline {
 
   /** Restores a moment at or before the target, unless the present one is the best to go on from. */
   async #approach(target: Moment): Promise<void> {
-    const costOf = (moment: Moment | undefined, extra: number) =>
-      moment && isUpTo(moment, target) ? workUpTo(target) - workUpTo(moment) + extra : Infinity;
     for (;;) {
-      const checkpoint = this.#checkpoints.latestUpTo(target);
-      const stored = this.#storedUpTo(target);
-      const staying = costOf(this.#playhead.isSound ? this.moment : undefined, 0);
-      const goingBack = costOf(checkpoint, COST_STEPS.checkpoint);
-      const reading = costOf(stored, COST_STEPS.stored);
+      const { checkpoint, goingBack, stored, reading } = this.#entriesTo(target);
+      const staying = costOf(this.#playhead.isSound ? this.moment : undefined, target, 0);
       if (staying <= Math.min(goingBack, reading)) return;
       if (checkpoint && goingBack <= reading) return this.#goBack(checkpoint);
       if (await this.#enter(stored)) return;
     }
+  }
+
+  /** What may be restored on the way to a moment, and what going there from it takes, in steps. */
+  #entriesTo(target: Moment) {
+    const checkpoint = this.#checkpoints.latestUpTo(target);
+    const stored = this.#storedUpTo(target);
+    return {
+      ...{ checkpoint, goingBack: costOf(checkpoint, target, COST_STEPS.checkpoint) },
+      ...{ stored, reading: costOf(stored, target, COST_STEPS.stored) },
+    };
   }
 
   /** The last snapshot at or before the target, of the index or of the log. */
@@ -400,4 +401,9 @@ export class Timeline {
     const last = this.#checkpoints.latestUpTo(here);
     if (!last || work - workUpTo(last) >= gapSteps) this.keepCheckpoint();
   }
+}
+
+/** Steps that could be executed while one goes from a moment, restored at a cost of its own, to another. */
+function costOf(moment: Moment | undefined, target: Moment, extra: number): number {
+  return moment && isUpTo(moment, target) ? workUpTo(target) - workUpTo(moment) + extra : Infinity;
 }

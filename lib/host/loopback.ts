@@ -24,9 +24,14 @@ export function parseLoopback(text: string): LoopbackAddress | undefined {
   return port > 0xffff ? undefined : { hostname: hostname.replace(/[[\]]/g, ""), port };
 }
 
+/** The address without its port, as programs take it. */
+export function hostText({ hostname }: LoopbackAddress): string {
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
+}
+
 /** Address and port as programs take them. */
-export function loopbackText({ hostname, port }: LoopbackAddress): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+export function loopbackText(address: LoopbackAddress): string {
+  return `${hostText(address)}:${address.port}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** gdb itself attaches to a backup while the primary lives, and debugs on while the backup takes over. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { audit } from "../../guests/teller/auditor.ts";
-import { Lockstep } from "../cli/lockstep_process.ts";
+import { Site } from "../cli/debugged_site.ts";
 import { withFolder } from "../host/temporary_folder.ts";
 import { gdb, hasGdb } from "./gdb.ts";
 
@@ -15,40 +15,10 @@ function gdbTest(name: string, test: (folder: string) => Promise<void>): void {
   });
 }
 
-/** A teller, and a backup of it to which gdb can attach. */
-async function pair(
-  folder: string,
-  words: string,
-): Promise<AsyncDisposable & { primary: Lockstep; backup: Lockstep; connect: string }> {
-  const outside = [
-    ...["--disk", `${folder}/d.img`, "--bills", `${folder}/bills`],
-    ...["--console", `${folder}/console`],
-  ];
-  const primary = new Lockstep([
-    ...["primary", "teller", "--append", words, "--create-disk", "8M", ...outside],
-    ...["--listen", `unix:${folder}/s`],
-  ]);
-  await primary.says(/Backups can join/);
-  const backup = new Lockstep([
-    ...["backup", `unix:${folder}/s`, ...outside, "--debug", "127.0.0.1:0"],
-  ]);
-  const [, target] = await backup.says(/In gdb: (target remote \S+)/);
-  await primary.says(/has joined: protected/);
-  return {
-    primary,
-    backup,
-    connect: target!,
-    async [Symbol.asyncDispose]() {
-      await primary[Symbol.asyncDispose]();
-      await backup[Symbol.asyncDispose]();
-    },
-  };
-}
-
 gdbTest(
   "gdb steps backwards on its copy while the primary is killed and the backup takes over",
   async (folder) => {
-    await using site = await pair(folder, "transfers=600 pace=10");
+    await using site = await Site.open(folder, "transfers=600 pace=10");
     const { primary, backup, connect } = site;
     const shown = await gdb(TELLER, [
       connect,
@@ -97,7 +67,7 @@ gdbTest(
 gdbTest(
   "gdb waits for what the machine is about to do, until it happens or Ctrl-C",
   async (folder) => {
-    await using site = await pair(folder, "transfers=4000 pace=4");
+    await using site = await Site.open(folder, "transfers=4000 pace=4");
     const { backup, connect } = site;
     const child = new Deno.Command("sh", {
       args: [

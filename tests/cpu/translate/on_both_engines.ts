@@ -41,8 +41,8 @@ export function compareSlices(
   }
 }
 
-/** Does something that must lead to translated code. */
-export function translating(act: () => void): void {
+/** How many modules are made while `act` runs. */
+export function modulesMade(act: () => void): number {
   const { Module } = WebAssembly;
   let made = 0;
   WebAssembly.Module = class extends Module {
@@ -56,5 +56,10 @@ export function translating(act: () => void): void {
   } finally {
     WebAssembly.Module = Module;
   }
-  assert(made > 0, "Nothing was translated");
+  return made;
+}
+
+/** Does something that must lead to translated code. */
+export function translating(act: () => void): void {
+  assert(modulesMade(act) > 0, "Nothing was translated");
 }

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { chooseEngine, DEFAULT_ENGINE, type EngineChoice } from "../../../lib/cpu/engine.ts";
 import { encode } from "../assembly.ts";
 import { RAM, TestMachine } from "../test_machine.ts";
+import { modulesMade } from "./on_both_engines.ts";
 
 /** Three times round a loop of two instructions. */
 const loop = [
@@ -23,24 +24,6 @@ function machineOn(engine: Partial<EngineChoice>, ...words: readonly number[]): 
   } finally {
     chooseEngine(DEFAULT_ENGINE);
   }
-}
-
-/** How many modules are made while `act` runs. */
-function modulesMade(act: () => void): number {
-  const { Module } = WebAssembly;
-  let made = 0;
-  WebAssembly.Module = class extends Module {
-    constructor(bytes: BufferSource) {
-      super(bytes);
-      made++;
-    }
-  };
-  try {
-    act();
-  } finally {
-    WebAssembly.Module = Module;
-  }
-  return made;
 }
 
 const backToStart = encode("jal", { imm: -4 * loop.length });
